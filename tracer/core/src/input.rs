@@ -1,0 +1,307 @@
+//! Everything the engine can be told, live, recorded or replayed.
+//!
+//! One closed enum; nothing else reaches the engine, no clock and no file.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use crate::ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task};
+
+/// One thing that happened, or one thing that was found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// Comes first, once: the node, the ways of tracing, the settings.
+    Started(Box<Facts>),
+    /// A hierarchy that was not in the facts (mounted later, or first seen in an event).
+    Hierarchy(Hierarchy),
+    /// A cgroup exists: made just now, or found by the first scan (`at` is none then).
+    CgroupMade {
+        /// When it was made, if that was seen.
+        at: Option<BootTime>,
+        /// The cgroup.
+        key: CgroupKey,
+        /// The id of its parent in the same hierarchy; none for the hierarchy's root.
+        parent: Option<u64>,
+        /// Its directory's name: one path component, empty for the root.
+        name: Box<[u8]>,
+    },
+    /// A cgroup's directory got another name (v1 only).
+    CgroupRenamed {
+        /// When.
+        at: BootTime,
+        /// The cgroup.
+        key: CgroupKey,
+        /// The new name.
+        name: Box<[u8]>,
+    },
+    /// A cgroup's directory was removed. Pages may still be charged to it.
+    CgroupRemoved {
+        /// When.
+        at: BootTime,
+        /// The cgroup.
+        key: CgroupKey,
+    },
+    /// The last reference to a removed cgroup is gone: no charge of it is left anywhere.
+    CgroupReleased {
+        /// When.
+        at: BootTime,
+        /// The cgroup.
+        key: CgroupKey,
+    },
+    /// A task found by the first scan, which runs after the probes are attached.
+    TaskSeen {
+        /// The task.
+        task: Task,
+        /// Its parent process.
+        ppid: u32,
+        /// Its place in each hierarchy, as `/proc/PID/cgroup` has it in the host's view.
+        places: Vec<(HierarchyId, Box<[u8]>)>,
+    },
+    /// A task was moved between two cgroups of one hierarchy, successfully.
+    Moved {
+        /// When.
+        at: BootTime,
+        /// The task; the leader where the whole process was moved.
+        task: Task,
+        /// Whether all threads of the process were moved with it.
+        whole_process: bool,
+        /// Where it was, if the way of tracing moves can see it.
+        from: Option<u64>,
+        /// Where it is now.
+        to: CgroupKey,
+        /// Who wrote to `cgroup.procs` or `tasks`.
+        mover: Actor,
+    },
+    /// Moves that changed nothing (source = destination), since the last such input.
+    Unmoved {
+        /// How many.
+        count: u64,
+    },
+    /// A process was forked, or a thread outside its leader's cgroups was started. It is in its
+    /// creator's cgroups.
+    Forked {
+        /// When.
+        at: BootTime,
+        /// The creating thread.
+        parent_tid: u32,
+        /// The creating process.
+        parent: u32,
+        /// The new task.
+        task: Task,
+    },
+    /// A process was born in another cgroup than its parent's, in the v2 hierarchy. In every
+    /// other hierarchy it is in its parent's.
+    Born {
+        /// When.
+        at: BootTime,
+        /// The creating thread.
+        parent_tid: u32,
+        /// The creating process, which chose the cgroup.
+        parent: Actor,
+        /// The new task.
+        task: Task,
+        /// The parent's cgroup in the v2 hierarchy.
+        from: u64,
+        /// The child's cgroup in the v2 hierarchy.
+        to: u64,
+    },
+    /// A process runs another program now.
+    Exec {
+        /// When.
+        at: BootTime,
+        /// The process.
+        pid: u32,
+        /// Its new name.
+        comm: Comm,
+    },
+    /// A process ended (its last thread), or a thread that was outside its leader's cgroups.
+    Exited {
+        /// When.
+        at: BootTime,
+        /// The thread.
+        tid: u32,
+        /// The process; equal to `tid` where the whole process ended.
+        tgid: u32,
+    },
+    /// The kernel chose a victim to kill because memory ran out.
+    OomKill {
+        /// When.
+        at: BootTime,
+        /// The victim's process.
+        pid: u32,
+    },
+    /// Page charges since the last such input, summed.
+    Charges(Vec<ChargeDelta>),
+    /// What memory cgroups hold, read from their files, where charges cannot be traced.
+    Polled(Vec<Usage>),
+    /// Something was lost since the last such input.
+    Lost {
+        /// Why.
+        cause: LossCause,
+        /// How many.
+        count: u64,
+    },
+    /// An interval is over: the ledger is due.
+    IntervalEnded {
+        /// When.
+        at: BootTime,
+    },
+    /// Comes last, once.
+    Ended {
+        /// When.
+        at: BootTime,
+    },
+}
+
+/// What one process charged to one memory cgroup, or the whole cgroup's sum.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ChargeDelta {
+    /// The id of the cgroup in the hierarchy of the memory controller.
+    pub cgroup: u64,
+    /// The process that charged; none for the sum over all, which is exact even where the
+    /// per-process rows are not.
+    pub pid: Option<u32>,
+    /// Bytes charged.
+    pub charged: u64,
+    /// Bytes uncharged.
+    pub uncharged: u64,
+    /// Attempts to charge that a limit refused. The kernel tries again after reclaim, so a
+    /// process may have noticed nothing.
+    pub failures: u64,
+    /// Attempts of this cgroup or one below it that this very cgroup's limit refused.
+    pub limit_hits: u64,
+}
+
+/// What a memory cgroup and all below it hold, by its own file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Usage {
+    /// The id of the cgroup in the hierarchy of the memory controller.
+    pub cgroup: u64,
+    /// `memory.current` or `memory.usage_in_bytes`.
+    pub bytes: u64,
+}
+
+/// What is known of the node and of this run before anything happens.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Facts {
+    /// truant's version.
+    pub version: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// When tracing began.
+    pub at: BootTime,
+    /// Wall clock at boot time zero, in nanoseconds since 1970, to show times to people.
+    pub boot_epoch_ns: u64,
+    /// Length of the interval between two ledgers, in nanoseconds.
+    pub interval_ns: u64,
+    /// Which controllers are where.
+    pub mode: Mode,
+    /// The hierarchies there are.
+    pub hierarchies: Vec<Hierarchy>,
+    /// The hierarchy of the memory controller, if the kernel has one.
+    pub memory: Option<HierarchyId>,
+    /// What was chosen for each need, and what was refused.
+    pub hooks: Vec<Hook>,
+    /// The guarded subtrees as asked for; empty for any kubepods root.
+    pub guard: Vec<String>,
+    /// truant's own process.
+    pub own_pid: u32,
+}
+
+/// How a node lays out its cgroup hierarchies.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// Only v1 hierarchies.
+    V1,
+    /// Controllers in v1 hierarchies, and a v2 hierarchy beside them.
+    Hybrid,
+    /// Only the v2 hierarchy.
+    #[default]
+    V2,
+}
+
+/// A cgroup hierarchy.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hierarchy {
+    /// Its number.
+    pub id: HierarchyId,
+    /// The second column of `/proc/PID/cgroup`: the controllers with commas, or `name=…`; empty
+    /// for v2.
+    pub name: String,
+    /// The controllers whose limits hold here: those of `name`, or what v2's root offers.
+    pub controllers: Vec<String>,
+}
+
+/// What must be seen.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Need {
+    /// Tasks moved between cgroups, with their source.
+    Moves,
+    /// Tasks born in another cgroup than their parent's.
+    Births,
+    /// Pages charged and uncharged.
+    Charges,
+    /// Cgroups made, renamed, removed, released.
+    Lifecycle,
+    /// Processes that exec and exit.
+    Processes,
+    /// Victims of the out-of-memory killer.
+    Oom,
+}
+
+/// A way to see it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Way {
+    /// BPF trampolines at a function's entry and exit.
+    Fentry,
+    /// Kprobes at a function's entry and return.
+    Kprobe,
+    /// Tracepoints.
+    Tracepoint,
+    /// Files read at each interval.
+    Polled,
+}
+
+/// What was decided for one need.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hook {
+    /// The need.
+    pub need: Need,
+    /// The way in use; none where every way was refused.
+    pub way: Option<Way>,
+    /// What the way in use cannot do, in words, if anything.
+    pub note: Option<String>,
+    /// The better ways, in order, and why each was refused.
+    pub refused: Vec<Refusal>,
+}
+
+/// Why a way is not in use.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The way.
+    pub way: Way,
+    /// What refused it, in words.
+    pub why: String,
+    /// What would mend it, in words, if anything would.
+    pub mend: Option<String>,
+}
+
+/// Why something is missing.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum LossCause {
+    /// Events dropped because userspace did not empty the ring in time.
+    RingFull,
+    /// Charges dropped because the table of cgroup totals was full.
+    TotalsFull,
+    /// Charges counted in their cgroup's total but not by process: that table was full.
+    ProcessesFull,
+    /// Moves or charges in flight that found no room to be remembered from entry to return.
+    InFlightFull,
+    /// Hits the kernel skipped because the program was already running on that CPU.
+    Recursion,
+    /// Kernel memory that could not be read.
+    Unreadable,
+    /// Records, lines or files that do not have the form they should have.
+    Malformed,
+    /// Cgroups whose path could not be found.
+    PathUnknown,
+}
