@@ -1,2 +1,107 @@
-//! Placeholder.
+//! The ABI between truant's eBPF programs and its userspace: records, keys, counters, globals.
+//!
+//! Owns the layout of everything that crosses, once, for both sides. It reads and writes nothing.
+//! Every number is fixed-width and native-endian, every layout is free of hidden padding, and every
+//! size is asserted, so that userspace decodes by length and then field by field.
 #![no_std]
+
+mod fields;
+mod records;
+
+pub use fields::{FIELDS, Field, FieldPath, UNKNOWN};
+pub use records::{
+    Born, Cgroup, Exec, Exited, Forked, Kind, Moved, NAME_MAX, NamedCgroup, OomKill, Task,
+};
+
+/// What a program failed to do, or chose not to report: the index into the per-CPU counters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub enum Counter {
+    /// Records dropped because the ring was full.
+    RingFull,
+    /// Charges dropped because both tables were full.
+    TotalsFull,
+    /// Charges that only the cgroup's total has, because the table by process was full.
+    ProcessesFull,
+    /// Calls whose entry found no room to be remembered until the return.
+    InFlightFull,
+    /// Kernel memory that could not be read.
+    Unreadable,
+    /// Moves that changed nothing: source and destination were the same.
+    Unmoved,
+}
+
+/// How many counters there are.
+pub const COUNTERS: u32 = 6;
+
+/// All counters, by index.
+pub const ALL_COUNTERS: [Counter; COUNTERS as usize] = [
+    Counter::RingFull,
+    Counter::TotalsFull,
+    Counter::ProcessesFull,
+    Counter::InFlightFull,
+    Counter::Unreadable,
+    Counter::Unmoved,
+];
+
+/// A row of the charge table by process: `[cgroup id, process id | epoch << 32]`.
+///
+/// Userspace flips the epoch, waits until no program can still write under the old one, and then
+/// takes the old rows out: no row is read and written at once, so nothing is lost between the two.
+#[must_use]
+pub const fn charge_key(cgroup: u64, tgid: u32, epoch: u32) -> [u64; 2] {
+    [cgroup, tgid as u64 | (epoch as u64) << 32]
+}
+
+/// The process id and the epoch of a key's second word.
+#[must_use]
+pub const fn split_charge_key(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+
+/// What is summed in a row: the index into its four numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Sum {
+    /// Pages charged.
+    Charged,
+    /// Pages uncharged.
+    Uncharged,
+    /// Attempts to charge this cgroup that a limit refused.
+    Failures,
+    /// Attempts, of this cgroup or one below it, that this cgroup's own limit refused.
+    LimitHits,
+}
+
+/// A row's numbers, by [`Sum`].
+pub type Sums = [u64; 4];
+
+/// The slot of the control array that holds the epoch, 0 or 1.
+pub const CONTROL_EPOCH: u32 = 0;
+/// The slot in which the programs keep the address of the memory controller once they saw it.
+pub const CONTROL_MEMORY_SUBSYS: u32 = 1;
+/// Slots of the control array.
+pub const CONTROL_SLOTS: u32 = 2;
+
+/// Numbers of the running kernel that are not offsets: the index into the global `CONSTANTS`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Constant {
+    /// `enum cgroup_subsys_id`: `memory_cgrp_id`.
+    MemorySubsysId,
+    /// `enum node_stat_item`: `NR_ANON_MAPPED`, in pages.
+    AnonMapped,
+    /// `enum node_stat_item`: `NR_FILE_PAGES`, in pages.
+    FilePages,
+    /// `enum memcg_stat_item`: `MEMCG_KMEM`, in pages.
+    Kmem,
+    /// `enum memcg_stat_item`: `MEMCG_SOCK`, in pages.
+    Sock,
+    /// 1 where `mark_victim` passes a task (6.9 and later), 0 where it passes a process id.
+    OomPassesTask,
+    /// Bytes in the ring from which on a record wakes the reader.
+    WakeAt,
+}
+
+/// How many constants there are.
+pub const CONSTANTS: usize = 7;

@@ -1,0 +1,72 @@
+//! The two ways out of a program: a record in the ring, and a counter.
+
+use core::arch::asm;
+
+use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    maps::ring_buf::RingBufEntry,
+};
+use truant_ebpf::{Constant, Counter};
+
+use crate::{
+    globals::value,
+    maps::{COUNTS, RING},
+};
+
+/// Adds to a number of a map that an interrupt on this CPU may add to as well. `core` offers the
+/// target no atomic addition, since it has no compare-and-swap before 5.12; this instruction is
+/// older than both.
+#[inline(always)]
+pub(crate) fn add(number: *mut u64, amount: u64) {
+    // SAFETY: map values are aligned to 8 bytes and live as long as the program runs.
+    unsafe {
+        asm!("lock *(u64 *)({number} + 0) += {amount}", number = in(reg) number, amount = in(reg) amount);
+    }
+}
+
+/// Counts one `counter`.
+#[inline(always)]
+pub(crate) fn count(counter: Counter) {
+    if let Some(number) = COUNTS.get_ptr_mut(counter as u32) {
+        add(number, 1);
+    }
+}
+
+/// Counts what a program's body failed at.
+#[inline(always)]
+pub(crate) fn settle(result: Result<(), Counter>) -> u32 {
+    if let Err(counter) = result {
+        count(counter);
+    }
+    0
+}
+
+/// Puts a record into the ring.
+///
+/// # Errors
+/// [`Counter::RingFull`].
+#[inline(always)]
+pub(crate) fn emit<T: 'static>(record: T) -> Result<(), Counter> {
+    let mut entry = reserve::<T>()?;
+    entry.write(record);
+    submit(entry);
+    Ok(())
+}
+
+/// Takes room for a record that is too large for the stack, to be filled and given to [`submit`].
+///
+/// # Errors
+/// [`Counter::RingFull`].
+#[inline(always)]
+pub(crate) fn reserve<T: 'static>() -> Result<RingBufEntry<T>, Counter> {
+    RING.reserve::<T>(0).ok_or(Counter::RingFull)
+}
+
+/// Makes a record visible. The reader looks by itself many times a second, so it is woken only
+/// when the ring fills: a wake-up a record would cost the traced more than the record.
+#[inline(always)]
+pub(crate) fn submit<T: 'static>(entry: RingBufEntry<T>) {
+    let waiting = RING.query(u64::from(BPF_RB_AVAIL_DATA));
+    let wake = waiting > u64::from(value(Constant::WakeAt));
+    entry.submit(u64::from(if wake { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
+}
