@@ -49,54 +49,33 @@ impl Engine {
         if self.ended {
             return;
         }
+        self.now = self.now.max(input.at().unwrap_or_default());
         match input {
             Input::Started(facts) => self.start(facts, out),
             Input::Hierarchy(hierarchy) => self.tree.hierarchy(hierarchy),
-            Input::CgroupMade { at, key, parent, name } => {
-                self.pass(at.unwrap_or_default());
-                self.cgroup_made(key, parent, name);
-            }
-            Input::CgroupRenamed { at, key, name } => {
-                self.pass(at);
-                if !self.tree.renamed(key, name) {
-                    self.losses.count(LossCause::Malformed, 1);
-                }
-            }
-            Input::CgroupRemoved { at, key } => {
-                self.pass(at);
-                self.tree.removed(key);
-                self.forget_surplus();
-            }
-            Input::CgroupReleased { at, key } => {
-                self.pass(at);
-                self.tree.released(key);
-                self.forget_surplus();
-            }
+            Input::CgroupMade { at: _, key, parent, name } => self.cgroup_made(key, parent, name),
+            Input::CgroupRenamed { at: _, key, name } => self.cgroup_renamed(key, name),
+            Input::CgroupRemoved { at: _, key } => self.cgroup_removed(key, false),
+            Input::CgroupReleased { at: _, key } => self.cgroup_removed(key, true),
             Input::TaskSeen { task, ppid: _, places } => self.task_seen(&task, places),
             Input::Moved { at, task, whole_process, from, to, mover } => {
-                self.pass(at);
                 self.moved(at, task, whole_process, (from, to), mover, out);
             }
             Input::Unmoved { count } => self.moves.add_unmoved(count),
-            Input::Forked { at, parent_tid, parent, task } => {
-                self.pass(at);
+            Input::Forked { at: _, parent_tid, parent, task } => {
                 self.tasks.forked((parent, parent_tid), &task, None);
             }
             Input::Born { at, parent_tid, parent, task, from, to } => {
-                self.pass(at);
                 self.tasks.forked((parent.pid, parent_tid), &task, Some(to));
                 self.born(at, task, (from, to), parent, out);
             }
-            Input::Exec { at, pid, comm } => {
-                self.pass(at);
-                self.tasks.exec(pid, comm);
-            }
-            Input::Exited { at, tid, tgid } => {
-                self.pass(at);
+            Input::Exec { at: _, pid, comm } => self.tasks.exec(pid, comm),
+            Input::Exited { at: _, tid, tgid } => {
                 self.tasks.exited(tid, tgid);
                 self.findings.exited(tid, tgid);
             }
-            Input::OomKill { at, pid: _ } => self.pass(at),
+            // A kill is no finding: what it means takes more than this engine knows yet.
+            Input::OomKill { .. } => {}
             Input::Charges(deltas) => {
                 let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
                 self.losses.count(LossCause::TotalsFull, full.count() as u64);
@@ -138,7 +117,6 @@ impl Engine {
             self.losses.count(LossCause::Malformed, 1);
             return;
         }
-        self.pass(facts.at);
         let (guard, bad) = Guard::of(&facts.guard);
         self.guard = guard;
         self.losses.count(LossCause::Malformed, bad as u64);
@@ -158,6 +136,21 @@ impl Engine {
         }
     }
 
+    fn cgroup_renamed(&mut self, key: CgroupKey, name: Box<[u8]>) {
+        if !self.tree.renamed(key, name) {
+            self.losses.count(LossCause::Malformed, 1);
+        }
+    }
+
+    fn cgroup_removed(&mut self, key: CgroupKey, released: bool) {
+        if released {
+            self.tree.released(key);
+        } else {
+            self.tree.removed(key);
+        }
+        self.forget_surplus();
+    }
+
     fn task_seen(&mut self, task: &Task, places: Vec<(HierarchyId, Box<[u8]>)>) {
         let spot = |(hierarchy, path): (HierarchyId, Box<[u8]>)| {
             let known = self.tree.find(hierarchy, &path);
@@ -168,7 +161,6 @@ impl Engine {
     }
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
-        self.pass(at);
         let Self { tree, guard, tasks, losses, book, .. } = self;
         let ledger = book.end_interval(at, Context { tree, guard, tasks, losses });
         out.push(Report::Charges(ledger));
@@ -198,7 +190,6 @@ impl Engine {
     }
 
     fn end(&mut self, at: BootTime, out: &mut Vec<Report>) {
-        self.pass(at);
         self.ended = true;
         // Whoever was charged in the last interval has no other chance to be found.
         for _ in 0..2 {
@@ -223,9 +214,5 @@ impl Engine {
         };
         let (moves, unmoved) = self.moves.counts();
         Summary { at, findings, lost, moves, unmoved, blind, verdict }
-    }
-
-    fn pass(&mut self, at: BootTime) {
-        self.now = self.now.max(at);
     }
 }

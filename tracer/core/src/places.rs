@@ -53,6 +53,7 @@ impl Pool {
         if Arc::strong_count(&places) <= 2 {
             self.0.remove(&*places);
         }
+        drop(places);
     }
 
     /// How many distinct sets there are.
