@@ -30,7 +30,7 @@ pub struct Engine {
     pub(crate) findings: Findings,
     pub(crate) losses: Losses,
     pub(crate) moves: Moves,
-    book: Book,
+    pub(crate) book: Book,
     now: BootTime,
     ended: bool,
 }

@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod bounds;
 mod engine;
 mod findings;
 pub mod guard;

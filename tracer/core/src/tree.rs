@@ -241,6 +241,13 @@ impl Tree {
         names.map(|name| [b"/", &**name].concat().into()).collect()
     }
 
+    /// How many cgroups, names and removed cgroups there are.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> (usize, usize, usize) {
+        let names = self.names.values().map(BTreeMap::len).sum();
+        (self.nodes.len(), names, self.removed.len())
+    }
+
     fn paths(&self) -> impl Iterator<Item = Box<[u8]>> {
         let live = self.nodes.iter().filter(|(_, node)| node.removed.is_none());
         live.filter_map(|(key, _)| self.path(*key))

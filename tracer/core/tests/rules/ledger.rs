@@ -1,8 +1,6 @@
 //! The rules of the ledger, as scenarios.
 
-mod common;
-
-use common::{check, v1, v2};
+use crate::scenario::{check, run, v1, v2};
 
 /// A v2 tree with a pod, its container, and a service of the host.
 const NODE: &str = "
@@ -330,7 +328,7 @@ fn a_polled_cgroup_leaves_nothing_to_its_parent() {
 fn more_processes_than_are_kept_apart_are_summed() {
     let deltas: String = (1..=300).map(|pid| format!(" , 9/{pid} +1")).collect();
     let seen: String = (1..=300).map(|pid| format!("seen {pid} 0=/\n")).collect();
-    let said = common::run(v2(), &format!("{NODE}\n{seen}\ncharge 9 +300{deltas}\ntick"));
+    let said = run(v2(), &format!("{NODE}\n{seen}\ncharge 9 +300{deltas}\ntick"));
     assert_eq!(said.matches("; p").count(), 256, "{said}");
     assert!(
         said.contains("+300-0 of +300-0, subtree 300; rest +44-0 of +44-0; p1/1 +1-0"),
@@ -339,5 +337,5 @@ fn more_processes_than_are_kept_apart_are_summed() {
     // Those that did nothing make room for those that do.
     let later =
         format!("{NODE}\n{seen}\ncharge 9 +300{deltas}\ntick\ncharge 9 +7 , 9/300 +7\ntick");
-    assert!(common::run(v2(), &later).contains("; p300/300 +7-0 of +7-0"));
+    assert!(run(v2(), &later).contains("; p300/300 +7-0 of +7-0"));
 }

@@ -14,7 +14,7 @@ use truant_core::{
 };
 
 /// A report as a line, or some.
-pub fn line(report: &Report) -> String {
+pub(crate) fn line(report: &Report) -> String {
     match report {
         Report::Header(_) => "header\n".into(),
         Report::Finding(found) => finding(found),

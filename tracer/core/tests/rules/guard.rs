@@ -1,7 +1,5 @@
 //! Which patterns guard what, which are refused, and which roots there are.
 
-mod common;
-
 use proptest::prelude::*;
 use truant_core::{
     Engine,

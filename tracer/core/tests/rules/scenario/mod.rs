@@ -23,7 +23,7 @@ const NAMES: [(&str, &str); 4] = [
 
 /// Feeds the lines of `inputs` and compares all reports but the header with those of `expected`.
 #[track_caller]
-pub fn check(facts: Facts, inputs: &str, expected: &str) {
+pub(crate) fn check(facts: Facts, inputs: &str, expected: &str) {
     let said = run(facts, inputs);
     let lines = |text: &str| -> Vec<String> {
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect()
@@ -32,7 +32,7 @@ pub fn check(facts: Facts, inputs: &str, expected: &str) {
 }
 
 /// The reports on the lines of `inputs`, a line each, without the header.
-pub fn run(facts: Facts, inputs: &str) -> String {
+pub(crate) fn run(facts: Facts, inputs: &str) -> String {
     let (mut engine, mut out) = (Engine::new(), Vec::new());
     engine.feed(Input::Started(Box::new(facts)), &mut out);
     assert!(matches!(out.remove(0), Report::Header(_)));
@@ -44,7 +44,7 @@ pub fn run(facts: Facts, inputs: &str) -> String {
 }
 
 /// A node with only the v2 hierarchy.
-pub fn v2() -> Facts {
+pub(crate) fn v2() -> Facts {
     Facts {
         mode: Mode::V2,
         hierarchies: vec![hierarchy(0, "", &["cpu", "memory"])],
@@ -55,7 +55,7 @@ pub fn v2() -> Facts {
 }
 
 /// A hybrid node: memory is 4, cpu and cpuacct are 7, name=systemd is 1.
-pub fn v1() -> Facts {
+pub(crate) fn v1() -> Facts {
     Facts {
         mode: Mode::Hybrid,
         hierarchies: vec![

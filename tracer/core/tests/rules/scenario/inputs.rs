@@ -25,7 +25,7 @@ use truant_core::{
 const MOVER: Actor = Actor { pid: 7, comm: Comm(*b"mover\0\0\0\0\0\0\0\0\0\0\0") };
 
 /// Reads all lines; the line's number is the time.
-pub fn parse(text: &str) -> Vec<Input> {
+pub(crate) fn parse(text: &str) -> Vec<Input> {
     let mut ids = HashMap::new();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let inputs = lines.enumerate().map(|(number, line)| {
