@@ -175,7 +175,8 @@ proptest! {
         let mut model = Model { cgroups: vec![Cgroup::default()], ticks: 0 };
         let key = CgroupKey { hierarchy: HierarchyId::V2, id: 0 };
         engine.feed(Input::Started(Box::new(v2())), &mut out);
-        engine.feed(Input::CgroupMade { at: None, key, parent: None, name: Box::default() }, &mut out);
+        let root = Input::CgroupMade { at: None, key, parent: None, name: Box::default() };
+        engine.feed(root, &mut out);
         out.clear();
         for act in acts.into_iter().chain([Act::Tick]) {
             let Some(input) = model.apply(act) else { continue };

@@ -326,8 +326,9 @@ fn a_polled_cgroup_leaves_nothing_to_its_parent() {
 
 #[test]
 fn more_processes_than_are_kept_apart_are_summed() {
-    let deltas: String = (1..=300).map(|pid| format!(" , 9/{pid} +1")).collect();
-    let seen: String = (1..=300).map(|pid| format!("seen {pid} 0=/\n")).collect();
+    let lines = |line: fn(u32) -> String| (1..=300).map(line).collect::<Vec<_>>().concat();
+    let deltas = lines(|pid| format!(" , 9/{pid} +1"));
+    let seen = lines(|pid| format!("seen {pid} 0=/\n"));
     let said = run(v2(), &format!("{NODE}\n{seen}\ncharge 9 +300{deltas}\ntick"));
     assert_eq!(said.matches("; p").count(), 256, "{said}");
     assert!(

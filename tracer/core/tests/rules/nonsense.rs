@@ -56,7 +56,10 @@ fn lifecycle() -> impl Strategy<Value = Input> {
     let at = BootTime(1);
     prop_oneof![
         3 => (cgroup(), proptest::option::of(0_u64..12), name(), any::<bool>()).prop_map(
-            move |(key, parent, name, seen)| Input::CgroupMade { at: seen.then_some(at), key, parent, name }
+            move |(key, parent, name, seen)| {
+                let at = seen.then_some(at);
+                Input::CgroupMade { at, key, parent, name }
+            }
         ),
         1 => (cgroup(), name()).prop_map(move |(key, name)| Input::CgroupRenamed { at, key, name }),
         1 => cgroup().prop_map(move |key| Input::CgroupRemoved { at, key }),
@@ -99,7 +102,8 @@ fn rest() -> impl Strategy<Value = Input> {
     let at = BootTime(1);
     prop_oneof![
         4 => proptest::collection::vec(delta(), 0..6).prop_map(Input::Charges),
-        1 => (0_u64..12, any::<u64>()).prop_map(|(cgroup, bytes)| Input::Polled(vec![Usage { cgroup, bytes }])),
+        1 => (0_u64..12, any::<u64>())
+            .prop_map(|(cgroup, bytes)| Input::Polled(vec![Usage { cgroup, bytes }])),
         3 => Just(Input::IntervalEnded { at }),
         1 => any::<u64>().prop_map(|count| Input::Unmoved { count }),
         1 => any::<u64>().prop_map(|count| Input::Lost { cause: LossCause::RingFull, count }),

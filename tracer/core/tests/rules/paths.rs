@@ -29,12 +29,14 @@ const PATHS: [(&str, &str, &str); 66] = [
     ("/kubepods.slice/kubepods-pod{_}.slice/cri-containerd-{1}.scope", "{u}", "{1}"),
     ("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{_}.slice", "{u}", ""),
     (
-        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{_}.slice/cri-containerd-{1}.scope",
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{_}.slice\
+         /cri-containerd-{1}.scope",
         "{u}",
         "{1}",
     ),
     (
-        "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{_}.slice/cri-containerd-{1}.scope",
+        "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{_}.slice\
+         /cri-containerd-{1}.scope",
         "{u}",
         "{1}",
     ),
@@ -49,31 +51,37 @@ const PATHS: [(&str, &str, &str); 66] = [
     ("/kubepods/burstable/pod{h}/{1}", "{h}", "{1}"),
     ("/kubepods/pod{h}", "{h}", ""),
     (
-        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{h}.slice/cri-containerd-{1}.scope",
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{h}.slice\
+         /cri-containerd-{1}.scope",
         "{h}",
         "{1}",
     ),
     // GKE (cgroupfs on v1, systemd on v2) and EKS (systemd).
     ("/kubepods/burstable/pod{u}/{1}", "{u}", "{1}"),
     (
-        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{_}.slice/cri-containerd-{2}.scope",
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{_}.slice\
+         /cri-containerd-{2}.scope",
         "{u}",
         "{2}",
     ),
     // kind and minikube: the node is a container, the outermost pod counts.
     ("/docker/{2}/kubelet/kubepods/burstable/pod{u}/{1}", "{u}", "{1}"),
     (
-        "/system.slice/docker-{2}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{_}.slice/cri-containerd-{1}.scope",
+        "/system.slice/docker-{2}.scope/kubelet.slice/kubelet-kubepods.slice\
+         /kubelet-kubepods-pod{_}.slice/cri-containerd-{1}.scope",
         "{u}",
         "{1}",
     ),
     (
-        "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod{_}.slice/cri-containerd-{1}.scope",
+        "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice\
+         /kubelet-kubepods-burstable-pod{_}.slice/cri-containerd-{1}.scope",
         "{u}",
         "{1}",
     ),
     (
-        "/machine.slice/libpod-{2}.scope/container/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{_}.slice/cri-containerd-{1}.scope",
+        "/machine.slice/libpod-{2}.scope/container/kubelet.slice/kubelet-kubepods.slice\
+         /kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{_}.slice\
+         /cri-containerd-{1}.scope",
         "{u}",
         "{1}",
     ),
@@ -91,7 +99,8 @@ const PATHS: [(&str, &str, &str); 66] = [
     ("/kubepods/burstable/pod{u}/{1}/docker/{2}", "{u}", "{1}"),
     ("/kubepods/burstable/pod{u}/{1}/kubelet/kubepods/pod{h}/{2}", "{u}", "{1}"),
     (
-        "/kubepods.slice/kubepods-pod{_}.slice/cri-containerd-{1}.scope/system.slice/docker-{2}.scope",
+        "/kubepods.slice/kubepods-pod{_}.slice/cri-containerd-{1}.scope/system.slice\
+         /docker-{2}.scope",
         "{u}",
         "{1}",
     ),
@@ -218,7 +227,7 @@ proptest! {
     ) {
         let wanted = Some(Container { pod_uid: Some(uid.clone()), container_id: Some(id.clone()) });
         let cgroupfs = format!("/{above}/kubepods/{class}/pod{uid}/{id}");
-        prop_assert_eq!(container(cgroupfs.as_bytes()), wanted.clone());
+        prop_assert_eq!(&container(cgroupfs.as_bytes()), &wanted);
         let dash = |text: &str| if text.is_empty() { String::new() } else { format!("{text}-") };
         let pod = format!("{}kubepods-{}pod{}", dash(above), dash(class), uid.replace('-', "_"));
         let systemd = format!("/kubepods.slice/{pod}.slice/{prefix}{id}.scope");

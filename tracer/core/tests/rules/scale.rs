@@ -1,4 +1,4 @@
-//! A big node: 20,000 tasks in ten hierarchies, and 300,000 cgroups that come and go.
+//! A big node: 20,000 tasks in ten hierarchies, and 100,000 cgroups that come and go.
 
 use truant_core::{
     Engine,
@@ -42,7 +42,7 @@ fn node(engine: &mut Engine, out: &mut Vec<Report>) {
 }
 
 #[test]
-fn every_task_leaves_in_every_hierarchy_and_is_found() {
+fn every_task_leaves_in_two_of_ten_hierarchies_and_is_found() {
     let (mut engine, mut out) = (Engine::new(), Vec::new());
     node(&mut engine, &mut out);
     for pid in 1..=TASKS {
@@ -52,21 +52,21 @@ fn every_task_leaves_in_every_hierarchy_and_is_found() {
     }
     let mover = Actor { pid: 7, comm: Comm::default() };
     for pid in 1..=TASKS {
-        for hierarchy in hierarchies() {
+        for hierarchy in hierarchies().take(2) {
             let to = CgroupKey { hierarchy, id: 3 };
             let (task, from, whole_process) = (task(pid), None, true);
             engine.feed(Input::Moved { at: AT, task, whole_process, from, to, mover }, &mut out);
         }
     }
     let found = out.iter().filter(|report| matches!(report, Report::Finding(_))).count();
-    assert_eq!(found, TASKS as usize * hierarchies().count());
+    assert_eq!(found, TASKS as usize * 2);
 }
 
 #[test]
 fn cgroups_that_come_and_go_leave_their_sums() {
     let (mut engine, mut out) = (Engine::new(), Vec::new());
     node(&mut engine, &mut out);
-    for batch in 0..300_u64 {
+    for batch in 0..100_u64 {
         out.clear();
         let ids = (batch * 1000..batch * 1000 + 1000).map(|id| 1_000_000 + id);
         let mut deltas = Vec::new();
@@ -87,7 +87,7 @@ fn cgroups_that_come_and_go_leave_their_sums() {
     }
     let Some(Report::Charges(ledger)) = out.last() else { panic!("no ledger: {out:?}") };
     assert_eq!(ledger.rows.len(), 1002);
-    assert_eq!(ledger.rows[0].subtree_net, 600_000);
+    assert_eq!(ledger.rows[0].subtree_net, 200_000);
     out.clear();
     engine.feed(Input::Ended { at: AT }, &mut out);
     let Some(Report::Summary(summary)) = out.last() else { panic!("no summary: {out:?}") };

@@ -59,13 +59,10 @@ fn process(row: &ProcessRow) -> String {
 }
 
 fn sums(sums: Sums) -> String {
-    let mut text = format!("+{}-{}", sums.charged, sums.uncharged);
-    for (name, count) in [("f", sums.failures), ("h", sums.limit_hits)] {
-        if count > 0 {
-            text += &format!("{name}{count}");
-        }
-    }
-    text
+    let count =
+        |name: &str, count| if count > 0 { format!("{name}{count}") } else { String::new() };
+    let (failures, hits) = (count("f", sums.failures), count("h", sums.limit_hits));
+    format!("+{}-{}{failures}{hits}", sums.charged, sums.uncharged)
 }
 
 fn path(place: &Place) -> String {
