@@ -69,7 +69,10 @@ impl Engine {
                 self.tasks.forked((parent.pid, parent_tid), &task, Some(to));
                 self.born(at, task, (from, to), parent, out);
             }
-            Input::Exec { at: _, pid, comm } => self.tasks.exec(pid, comm),
+            Input::Exec { at: _, pid, comm } => {
+                self.tasks.exec(pid, comm);
+                self.findings.exec(pid);
+            }
             Input::Exited { at: _, tid, tgid } => {
                 self.tasks.exited(tid, tgid);
                 self.findings.exited(tid, tgid);

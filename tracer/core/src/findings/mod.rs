@@ -8,6 +8,7 @@ mod moved;
 mod unit;
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::ops::RangeInclusive;
 
 use crate::{
     ids::{BootTime, HierarchyId, Task},
@@ -78,8 +79,7 @@ impl Findings {
 
     /// The threads, but for the leader, that were found outside in a hierarchy by themselves.
     pub(crate) fn threads_out(&self, tgid: u32, hierarchy: HierarchyId) -> Vec<(u32, BootTime)> {
-        let rows =
-            self.out.range((tgid, 0, HierarchyId(0))..=(tgid, u32::MAX, HierarchyId(u32::MAX)));
+        let rows = self.out.range(all_of(tgid));
         let threads = rows.filter(|((_, tid, at), _)| *tid != tgid && *at == hierarchy);
         threads.map(|((_, tid, _), start)| (*tid, *start)).collect()
     }
@@ -91,12 +91,12 @@ impl Findings {
 
     /// A thread is no more, or a process with all its threads.
     pub(crate) fn exited(&mut self, tid: u32, tgid: u32) {
-        let (from, to) = if tid == tgid { (0, u32::MAX) } else { (tid, tid) };
-        let range = (tgid, from, HierarchyId(0))..=(tgid, to, HierarchyId(u32::MAX));
-        let gone: Vec<_> = self.out.range(range).map(|(key, _)| *key).collect();
-        for key in gone {
-            self.out.remove(&key);
-        }
+        self.forget(tgid, |thread| thread == tid || tid == tgid);
+    }
+
+    /// A process runs another program: its threads but the leader are no more.
+    pub(crate) fn exec(&mut self, tgid: u32) {
+        self.forget(tgid, |thread| thread != tgid);
     }
 
     /// How often each kind was found.
@@ -109,4 +109,17 @@ impl Findings {
     pub(crate) fn len(&self) -> usize {
         self.out.len()
     }
+
+    fn forget(&mut self, tgid: u32, is_gone: impl Fn(u32) -> bool) {
+        let rows = self.out.range(all_of(tgid)).map(|(key, _)| *key);
+        let gone: Vec<_> = rows.filter(|(_, tid, _)| is_gone(*tid)).collect();
+        for key in gone {
+            self.out.remove(&key);
+        }
+    }
+}
+
+/// The keys of a process and all its threads.
+fn all_of(tgid: u32) -> RangeInclusive<(u32, u32, HierarchyId)> {
+    (tgid, 0, HierarchyId(0))..=(tgid, u32::MAX, HierarchyId(u32::MAX))
 }

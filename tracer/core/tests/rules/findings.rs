@@ -253,6 +253,17 @@ fn a_process_comes_back_with_its_threads_in_one_finding() {
 }
 
 #[test]
+fn a_thread_that_exec_ended_does_not_come_back() {
+    on_node(
+        "thread 100.105 11 0:31
+         exec 100 other
+         move 100 11 0:13",
+        "Left 100.105 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 7 \
+         lost cpu,memory",
+    );
+}
+
+#[test]
 fn a_whole_process_takes_its_threads_along() {
     on_node(
         "seen 100 0=/kubepods/$B/$b
