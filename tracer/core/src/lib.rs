@@ -4,7 +4,20 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod bounds;
+mod engine;
+mod findings;
+pub mod guard;
 pub mod ids;
 pub mod input;
+mod ledger;
+mod losses;
+mod moves;
 pub mod path;
+mod places;
 pub mod report;
+mod tasks;
+mod tree;
+
+pub use engine::Engine;

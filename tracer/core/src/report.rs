@@ -138,6 +138,23 @@ impl Sums {
     pub fn net(&self) -> i64 {
         self.charged.wrapping_sub(self.uncharged).cast_signed()
     }
+
+    /// Adds; what overflows wraps, which keeps every net right.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.zip(other, u64::wrapping_add);
+    }
+
+    /// Subtracts, each down to zero.
+    pub(crate) fn take_away(&mut self, other: Self) {
+        self.zip(other, u64::saturating_sub);
+    }
+
+    fn zip(&mut self, other: Self, combine: fn(u64, u64) -> u64) {
+        self.charged = combine(self.charged, other.charged);
+        self.uncharged = combine(self.uncharged, other.uncharged);
+        self.failures = combine(self.failures, other.failures);
+        self.limit_hits = combine(self.limit_hits, other.limit_hits);
+    }
 }
 
 /// What a whole run comes to.

@@ -1,0 +1,221 @@
+//! The engine: takes each input to those it concerns. It knows none of their rules.
+
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+
+use crate::{
+    findings::Findings,
+    guard::Guard,
+    ids::{BootTime, CgroupKey, HierarchyId, Task},
+    input::{Facts, Input, LossCause, Need},
+    ledger::{Book, Context},
+    losses::Losses,
+    moves::Moves,
+    places::Spot,
+    report::{FindingKind, Report, Summary, Verdict},
+    tasks::Tasks,
+    tree::{Made, Tree},
+};
+
+/// All that is known, and all rules. The same inputs always give the same reports: there is no
+/// clock, no file and no hash map in it.
+///
+/// It never fails. What makes no sense is counted and reported as a loss; whatever is unknown
+/// stays unknown; every table is bounded.
+#[derive(Debug, Default)]
+pub struct Engine {
+    facts: Option<Box<Facts>>,
+    pub(crate) guard: Guard,
+    pub(crate) tree: Tree,
+    pub(crate) tasks: Tasks,
+    pub(crate) findings: Findings,
+    pub(crate) losses: Losses,
+    pub(crate) moves: Moves,
+    pub(crate) book: Book,
+    now: BootTime,
+    ended: bool,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet and guards any kubepods root.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one input, and appends to `out` what there is to say about it.
+    ///
+    /// What was charged after the last [`Input::IntervalEnded`] is never reported, so one should
+    /// come right before [`Input::Ended`]. After that all inputs are ignored.
+    pub fn feed(&mut self, input: Input, out: &mut Vec<Report>) {
+        if self.ended {
+            return;
+        }
+        self.now = self.now.max(input.at().unwrap_or_default());
+        match input {
+            Input::Started(facts) => self.start(facts, out),
+            Input::Hierarchy(hierarchy) => self.tree.hierarchy(hierarchy),
+            Input::CgroupMade { at: _, key, parent, name } => self.cgroup_made(key, parent, name),
+            Input::CgroupRenamed { at: _, key, name } => self.cgroup_renamed(key, name),
+            Input::CgroupRemoved { at: _, key } => self.cgroup_removed(key, false),
+            Input::CgroupReleased { at: _, key } => self.cgroup_removed(key, true),
+            Input::TaskSeen { task, ppid: _, places } => self.task_seen(&task, places),
+            Input::Moved { at, task, whole_process, from, to, mover } => {
+                self.moved(at, task, whole_process, (from, to), mover, out);
+            }
+            Input::Unmoved { count } => self.moves.add_unmoved(count),
+            Input::Forked { at: _, parent_tid, parent, task } => {
+                self.tasks.forked((parent, parent_tid), &task, None);
+            }
+            Input::Born { at, parent_tid, parent, task, from, to } => {
+                self.tasks.forked((parent.pid, parent_tid), &task, Some(to));
+                self.born(at, task, (from, to), parent, out);
+            }
+            Input::Exec { at: _, pid, comm } => {
+                self.tasks.exec(pid, comm);
+                self.findings.exec(pid);
+            }
+            Input::Exited { at: _, tid, tgid } => {
+                self.tasks.exited(tid, tgid);
+                self.findings.exited(tid, tgid);
+            }
+            // A kill is no finding: what it means takes more than this engine knows yet.
+            Input::OomKill { .. } => {}
+            Input::Charges(deltas) => {
+                let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
+                self.losses.count(LossCause::TotalsFull, full.count() as u64);
+            }
+            Input::Polled(usages) => {
+                let full = usages.iter().filter(|usage| !self.book.read(&self.tree, usage));
+                self.losses.count(LossCause::TotalsFull, full.count() as u64);
+            }
+            Input::Lost { cause, count } => {
+                self.losses.count(cause, count);
+                self.losses.flush(self.now, out);
+            }
+            Input::IntervalEnded { at } => self.end_interval(at, out),
+            Input::Ended { at } => self.end(at, out),
+        }
+    }
+
+    /// The paths of the existing cgroups that are guarded roots. None means that the guard
+    /// matches nothing yet.
+    pub fn guard_roots(&self) -> BTreeSet<Box<[u8]>> {
+        self.tree.roots_of(&self.guard)
+    }
+
+    /// The paths that could be guarded: of the kubepods roots there are, at any depth, and of the
+    /// cgroups right below the root of any hierarchy.
+    pub fn possible_roots(&self) -> BTreeSet<Box<[u8]>> {
+        let mut paths = self.tree.roots_of(&Guard::default());
+        paths.append(&mut self.tree.top());
+        paths
+    }
+
+    /// Whether this is truant itself.
+    pub(crate) fn is_own(&self, task: &Task) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.own_pid == task.tgid)
+    }
+
+    fn start(&mut self, facts: Box<Facts>, out: &mut Vec<Report>) {
+        if self.facts.is_some() {
+            self.losses.count(LossCause::Malformed, 1);
+            return;
+        }
+        let (guard, bad) = Guard::of(&facts.guard);
+        self.guard = guard;
+        self.losses.count(LossCause::Malformed, bad as u64);
+        for hierarchy in &facts.hierarchies {
+            self.tree.hierarchy(hierarchy.clone());
+        }
+        self.book.set_hierarchy(facts.memory.unwrap_or(HierarchyId::V2));
+        out.push(Report::Header(facts.clone()));
+        self.facts = Some(facts);
+    }
+
+    fn cgroup_made(&mut self, key: CgroupKey, parent: Option<u64>, name: Box<[u8]>) {
+        match self.tree.made(key, parent, name) {
+            Made::New => self.book.attach(&self.tree, key),
+            Made::Known => {}
+            Made::Refused => self.losses.count(LossCause::Malformed, 1),
+        }
+    }
+
+    fn cgroup_renamed(&mut self, key: CgroupKey, name: Box<[u8]>) {
+        if !self.tree.renamed(key, name) {
+            self.losses.count(LossCause::Malformed, 1);
+        }
+    }
+
+    fn cgroup_removed(&mut self, key: CgroupKey, released: bool) {
+        if released {
+            self.tree.released(key);
+        } else {
+            self.tree.removed(key);
+        }
+        self.forget_surplus();
+    }
+
+    fn task_seen(&mut self, task: &Task, places: Vec<(HierarchyId, Box<[u8]>)>) {
+        let spot = |(hierarchy, path): (HierarchyId, Box<[u8]>)| {
+            let known = self.tree.find(hierarchy, &path);
+            (hierarchy, known.map_or_else(|| Spot::Path(path.into()), |key| Spot::Id(key.id)))
+        };
+        let places = places.into_iter().map(spot).collect();
+        self.tasks.seen(task, places);
+    }
+
+    fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        let Self { tree, guard, tasks, losses, book, .. } = self;
+        let ledger = book.end_interval(at, Context { tree, guard, tasks, losses });
+        out.push(Report::Charges(ledger));
+        for key in self.tree.expired() {
+            self.forget(key);
+        }
+        self.losses.flush(at, out);
+    }
+
+    /// Forgets a cgroup, or puts it off until all below it are forgotten.
+    fn forget(&mut self, key: CgroupKey) {
+        if self.tree.has_children(key) {
+            self.tree.postpone(key);
+        } else {
+            self.book.fold(&self.tree, key);
+            self.tree.forget(key);
+        }
+    }
+
+    /// Forgets the oldest removed cgroup if there are too many. If it had charges, more may
+    /// come that cannot be told any more.
+    fn forget_surplus(&mut self) {
+        if let Some(key) = self.tree.surplus() {
+            self.losses.count(LossCause::TotalsFull, u64::from(self.book.has(key)));
+            self.forget(key);
+        }
+    }
+
+    fn end(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        self.ended = true;
+        // Whoever was charged in the last interval has no other chance to be found.
+        for _ in 0..2 {
+            self.book.count_unnamed(&self.tree, &mut self.losses);
+        }
+        self.losses.flush(at, out);
+        out.push(Report::Summary(Box::new(self.summary(at))));
+    }
+
+    fn summary(&self, at: BootTime) -> Summary {
+        let hooks = self.facts.iter().flat_map(|facts| &facts.hooks);
+        let blind: Vec<_> = hooks.filter(|hook| hook.way.is_none()).map(|hook| hook.need).collect();
+        let findings = self.findings.counts().clone();
+        let lost = self.losses.total().clone();
+        let main = |need: &Need| matches!(need, Need::Moves | Need::Charges);
+        let verdict = if !lost.is_empty() || blind.iter().any(main) {
+            Verdict::Inconclusive
+        } else if findings.keys().any(|kind| *kind != FindingKind::CameBack) {
+            Verdict::Found
+        } else {
+            Verdict::Clean
+        };
+        let (moves, unmoved) = self.moves.counts();
+        Summary { at, findings, lost, moves, unmoved, blind, verdict }
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules of the core, tested from outside: inputs in, reports out.
+
+mod books;
+mod findings;
+mod guard;
+mod ledger;
+mod nonsense;
+mod nothing;
+mod paths;
+mod scale;
+mod scenario;

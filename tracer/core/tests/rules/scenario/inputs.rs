@@ -1,0 +1,153 @@
+//! Lines to inputs.
+//!
+//! ```text
+//! mk CGROUP PATH                     its parents were made before; `scan` without a time
+//! name CGROUP NAME | rm CGROUP | free CGROUP
+//! seen TASK HIERARCHY=PATH…
+//! move TASK FROM-ID CGROUP           the whole process; FROM-ID may be `?`; `thread` for one
+//! same COUNT
+//! fork PARENT CHILD | born PARENT CHILD FROM-ID TO-ID
+//! exec PID NAME | exit TASK
+//! charge ID[/PID] +BYTES -BYTES fCOUNT hCOUNT, and more of these after `,`
+//! poll ID BYTES
+//! lost COUNT                         as many events, for want of room in the ring
+//! tick | end
+//! ```
+
+use std::collections::HashMap;
+
+use truant_core::{
+    ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task},
+    input::{ChargeDelta, Input, LossCause, Usage},
+};
+
+/// Who moves tasks.
+const MOVER: Actor = Actor { pid: 7, comm: Comm(*b"mover\0\0\0\0\0\0\0\0\0\0\0") };
+
+/// Reads all lines; the line's number is the time.
+pub(crate) fn parse(text: &str) -> Vec<Input> {
+    let mut ids = HashMap::new();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let inputs = lines.enumerate().map(|(number, line)| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        input(BootTime(number as u64 + 1), &words, &mut ids)
+    });
+    inputs.collect()
+}
+
+/// A table: one short arm for each kind of line.
+fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), u64>) -> Input {
+    match *words {
+        ["mk", cgroup, path] => made(Some(at), key(cgroup), path, ids),
+        ["scan", cgroup, path] => made(None, key(cgroup), path, ids),
+        ["name", cgroup, name] => {
+            Input::CgroupRenamed { at, key: key(cgroup), name: name.as_bytes().into() }
+        }
+        ["rm", cgroup] => Input::CgroupRemoved { at, key: key(cgroup) },
+        ["free", cgroup] => Input::CgroupReleased { at, key: key(cgroup) },
+        ["seen", who, ref places @ ..] => {
+            Input::TaskSeen { task: task(who), ppid: 1, places: places.iter().map(place).collect() }
+        }
+        [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
+            at,
+            task: task(who),
+            whole_process: verb == "move",
+            from: (from != "?").then(|| number(from)),
+            to: key(to),
+            mover: MOVER,
+        },
+        ["same", count] => Input::Unmoved { count: number(count) },
+        ["fork", parent, child] => {
+            let Task { tgid: parent, tid: parent_tid, .. } = task(parent);
+            Input::Forked { at, parent_tid, parent, task: task(child) }
+        }
+        ["born", parent, child, from, to] => {
+            let Task { tgid: pid, tid: parent_tid, comm, .. } = task(parent);
+            let (from, to) = (number(from), number(to));
+            Input::Born { at, parent_tid, parent: Actor { pid, comm }, task: task(child), from, to }
+        }
+        ["exec", pid, name] => {
+            Input::Exec { at, pid: task(pid).tgid, comm: Comm::new(name.as_bytes()) }
+        }
+        ["exit", who] => Input::Exited { at, tid: task(who).tid, tgid: task(who).tgid },
+        ["charge", ref rest @ ..] => {
+            Input::Charges(rest.split(|word| *word == ",").map(delta).collect())
+        }
+        ["poll", id, bytes] => {
+            Input::Polled(vec![Usage { cgroup: number(id), bytes: number(bytes) }])
+        }
+        ["lost", count] => Input::Lost { cause: LossCause::RingFull, count: number(count) },
+        ["tick"] => Input::IntervalEnded { at },
+        ["end"] => Input::Ended { at },
+        _ => panic!("no such line: {words:?}"),
+    }
+}
+
+fn made(
+    at: Option<BootTime>,
+    key: CgroupKey,
+    path: &str,
+    ids: &mut HashMap<(HierarchyId, String), u64>,
+) -> Input {
+    ids.insert((key.hierarchy, path.to_owned()), key.id);
+    if path == "/" {
+        return Input::CgroupMade { at, key, parent: None, name: Box::default() };
+    }
+    let (above, name) = path.rsplit_once('/').expect("a path");
+    let above = if above.is_empty() { "/" } else { above };
+    // A path whose parent is not named `PATH` yet may name it by number: `#5/name`.
+    let parent = match above.strip_prefix('#') {
+        Some(id) => number(id),
+        None => ids[&(key.hierarchy, above.to_owned())],
+    };
+    Input::CgroupMade { at, key, parent: Some(parent), name: name.as_bytes().into() }
+}
+
+fn place(text: &&str) -> (HierarchyId, Box<[u8]>) {
+    let (hierarchy, path) = text.split_once('=').expect("a place");
+    (HierarchyId(small(hierarchy)), path.as_bytes().into())
+}
+
+/// `PID`, `PID.TID`, and `PID@SECOND` for a start other than the default.
+fn task(text: &str) -> Task {
+    let (text, start) = text.split_once('@').unwrap_or((text, "1"));
+    let (tgid, tid) = text.split_once('.').unwrap_or((text, text));
+    let start = BootTime(number(start) * 1_000_000_000);
+    Task {
+        tid: small(tid),
+        tgid: small(tgid),
+        start,
+        comm: Comm::new(format!("p{tgid}").as_bytes()),
+    }
+}
+
+fn key(text: &str) -> CgroupKey {
+    let (hierarchy, id) = text.split_once(':').expect("a cgroup");
+    CgroupKey { hierarchy: HierarchyId(small(hierarchy)), id: number(id) }
+}
+
+fn delta(words: &[&str]) -> ChargeDelta {
+    let (cgroup, pid) =
+        words[0].split_once('/').map_or((words[0], None), |(id, pid)| (id, Some(pid)));
+    let mut delta =
+        ChargeDelta { cgroup: number(cgroup), pid: pid.map(small), ..ChargeDelta::default() };
+    for word in &words[1..] {
+        let (sign, count) = word.split_at(1);
+        *match sign {
+            "+" => &mut delta.charged,
+            "-" => &mut delta.uncharged,
+            "f" => &mut delta.failures,
+            "h" => &mut delta.limit_hits,
+            _ => panic!("no such sum: {word}"),
+        } = number(count);
+    }
+    delta
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a number")
+}
+
+fn small(text: &str) -> u32 {
+    text.parse().expect("a small number")
+}
