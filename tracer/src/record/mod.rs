@@ -1,0 +1,1 @@
+//! Recordings: the stream of inputs, kept.
