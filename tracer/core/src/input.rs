@@ -152,6 +152,33 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// When it happened, if it says so.
+    pub fn at(&self) -> Option<BootTime> {
+        match self {
+            Self::Started(facts) => Some(facts.at),
+            Self::CgroupMade { at, .. } => *at,
+            Self::CgroupRenamed { at, .. }
+            | Self::CgroupRemoved { at, .. }
+            | Self::CgroupReleased { at, .. }
+            | Self::Moved { at, .. }
+            | Self::Forked { at, .. }
+            | Self::Born { at, .. }
+            | Self::Exec { at, .. }
+            | Self::Exited { at, .. }
+            | Self::OomKill { at, .. }
+            | Self::IntervalEnded { at }
+            | Self::Ended { at } => Some(*at),
+            Self::Hierarchy(_)
+            | Self::TaskSeen { .. }
+            | Self::Unmoved { .. }
+            | Self::Charges(_)
+            | Self::Polled(_)
+            | Self::Lost { .. } => None,
+        }
+    }
+}
+
 /// What one process charged to one memory cgroup, or the whole cgroup's sum.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ChargeDelta {

@@ -35,7 +35,7 @@ impl Clock {
         self.timestamp(at).map(|time| time.to_string())
     }
 
-    /// The time of day as `HH:MM:SS` in the clock's zone, else the seconds since boot as `+12.345s`.
+    /// The time of day as `HH:MM:SS` in the clock's zone, else seconds since boot as `+12.345s`.
     pub(crate) fn short(&self, at: BootTime) -> String {
         match self.timestamp(at) {
             Some(time) => time.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string(),

@@ -123,6 +123,7 @@ fn a_name_in_json_gives_its_bytes_back() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
 fn the_lines_are_these() {
     let figures = [samples::sums(4096, 0, 1), samples::sums(12288, 4096, 1)];
     let mut row = samples::row(b"/system.slice/a.service", figures[0], figures[1]);

@@ -107,7 +107,7 @@ impl Table {
     fn row(&self, row: &LedgerRow, figures: &[String; 5]) -> Line {
         let [marks, rest @ ..] = figures;
         let rest = rest.each_ref().map(String::as_str);
-        let style = if row.guarded { palette::PLAIN } else { palette::WARN };
+        let style = if row.interval.failures > 0 { palette::WARN } else { palette::PLAIN };
         let mut line = Line::new();
         let cgroup = shorten::place(&row.place, self.cgroup);
         line.push(style, format!("  {}", pad_end(&cgroup, self.cgroup)));

@@ -29,12 +29,12 @@ fn find(finding: truant_core::report::Finding) -> Report {
 #[test]
 fn the_header_names_the_node_and_the_ways() {
     insta::assert_snapshot!(shown(&[Report::Header(Box::new(samples::facts()))], false), @r"
-    truant 0.1.0, kernel 6.1.0-28-cloud-amd64, cgroup v1 and v2 (hybrid), guarding any kubepods root
-      sees moves, charges by kprobe; lifecycle, processes, oom by tracepoint
-      does not see births: no way is left
-      fentry refused for moves, charges: operation not permitted (EPERM) when the program was loaded
-      oom: constraint not told before 6.12
-    ");
+truant 0.1.0, kernel 6.1.0-28-cloud-amd64, cgroup v1 and v2 (hybrid), guarding any kubepods root
+  sees moves, charges by kprobe; lifecycle, processes, oom by tracepoint
+  does not see births: no way is left
+  fentry refused for moves, charges: operation not permitted (EPERM) when the program was loaded
+  oom: constraint not told before 6.12
+");
 }
 
 #[test]
@@ -53,12 +53,12 @@ fn a_finding_is_one_line() {
         text += &after_header(find(samples::finding(kind, comm, from, to)));
     }
     insta::assert_snapshot!(text, @r#"
-    12:00:00 left 1234 stress-ng memory:/docker/web → /init.scope by 77 systemd
-    12:00:00 left 1234 systemd memory:/kubepods/…/pod0f3c1a52…/9f8e7d6c… → /init.scope by 77 systemd
-    12:00:00 born outside 1234 (sd-pam) memory:…/pod0f3c1a52…/9f8e7d6c… → …/hog.service by 77 systemd
-    12:00:00 moved 1234 "tmux: serv…" memory:…/pod0f3c1a…/9f8e7d… → …/pod0f3c1a…/9f8e7d… by 77 systemd
-    12:00:00 came back 1234 a\x1b[3… memory:…/hog.service → …/pod0f3c1a52…/9f8e7d6c… by 77 systemd
-    "#);
+12:00:00 left 1234 stress-ng memory:/docker/web → /init.scope by 77 systemd
+12:00:00 left 1234 systemd memory:/kubepods/…/pod0f3c1a52…/9f8e7d6c… → /init.scope by 77 systemd
+12:00:00 born outside 1234 (sd-pam) memory:…/pod0f3c1a52…/9f8e7d6c… → …/hog.service by 77 systemd
+12:00:00 moved 1234 "tmux: serv…" memory:…/pod0f3c1a…/9f8e7d… → …/pod0f3c1a…/9f8e7d… by 77 systemd
+12:00:00 came back 1234 a\x1b[3… memory:…/hog.service → …/pod0f3c1a52…/9f8e7d6c… by 77 systemd
+"#);
 }
 
 #[test]
@@ -68,19 +68,19 @@ fn controllers_that_the_hierarchy_does_not_name_are_named() {
     finding.lost_controllers = vec!["cpu".to_owned(), "memory".to_owned()];
     finding.whole_process = false;
     insta::assert_snapshot!(after_header(find(finding)), @r"
-    12:00:00 left 1234/1234 sh v2:/docker/web → / by 77 systemd, lost cpu,memory
-    ");
+12:00:00 left 1234/1234 sh v2:/docker/web → / by 77 systemd, lost cpu,memory
+");
 }
 
 #[test]
 fn the_ledger_is_a_table_in_order_of_change() {
     insta::assert_snapshot!(after_header(Report::Charges(samples::ledger())), @r"
-    12:00:00 cgroup                                  held   charged uncharged fail who
-      /system.slice/leaky.service out             400 MiB  +200 MiB −11.0 MiB      1234 stress-ng
-      …/pod0f3c1a52…/9f8e7d6c…                    512 MiB +48.0 MiB              3 1234 stress-ng
-      /system.slice/gone.service  out gone polled 7.0 MiB            −1.0 MiB
-      …/pod0f3c1a52…/9f8e7d6c…                    2.9 MiB  +4.0 KiB  −8.0 KiB      1234 stress-ng
-    ");
+12:00:00 cgroup                                  held   charged uncharged fail who
+  /system.slice/leaky.service out             400 MiB  +200 MiB −11.0 MiB      1234 stress-ng
+  …/pod0f3c1a52…/9f8e7d6c…                    512 MiB +48.0 MiB              3 1234 stress-ng
+  /system.slice/gone.service  out gone polled 7.0 MiB            −1.0 MiB
+  …/pod0f3c1a52…/9f8e7d6c…                    2.9 MiB  +4.0 KiB  −8.0 KiB      1234 stress-ng
+");
 }
 
 #[test]
@@ -117,15 +117,15 @@ fn the_summary_ends_with_the_verdict() {
         text += &after_header(Report::Summary(Box::new(samples::summary(verdict))));
     }
     insta::assert_snapshot!(text, @r"
-    12:00:00 end: 120 moves seen, 4 that changed nothing
-    clean: nobody left, and nothing was missed
-    12:00:00 end: 120 moves seen, 4 that changed nothing
-    found: 2 left, 1 born outside
-    12:00:00 end: 120 moves seen, 4 that changed nothing
-      LOST 12 ring full: events came faster than they were read; findings may be missing
-      NOT SEEN births
-    inconclusive: 2 left, 1 born outside, but not all was seen, so there may be more
-    ");
+12:00:00 end: 120 moves seen, 4 that changed nothing
+clean: nobody left, and nothing was missed
+12:00:00 end: 120 moves seen, 4 that changed nothing
+found: 2 left, 1 born outside
+12:00:00 end: 120 moves seen, 4 that changed nothing
+  LOST 12 ring full: events came faster than they were read; findings may be missing
+  NOT SEEN births
+inconclusive: 2 left, 1 born outside, but not all was seen, so there may be more
+");
 }
 
 #[test]
