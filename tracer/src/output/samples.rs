@@ -30,19 +30,25 @@ pub(super) const NASTY: [&[u8]; 9] = [
     b"\x00\x01\x02\x7f\x80\x9b\xc2\x9b",
 ];
 
+/// The pods of the two paths.
+const POD: &str = "0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b";
+const POD_SYSTEMD: &str = "7b2e9d10-7d2e-4b1c-9a55-1c2d3e4f5a6b";
+
 /// The path of a container with the cgroupfs driver.
 pub(super) const CGROUPFS: &str = "/kubepods/burstable/pod0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b/\
     9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0";
 
 /// The path of a container with the systemd driver.
 pub(super) const SYSTEMD: &str = "/kubepods.slice/kubepods-burstable.slice/\
-    kubepods-burstable-pod0f3c1a52_7d2e_4b1c_9a55_1c2d3e4f5a6b.slice/\
+    kubepods-burstable-pod7b2e9d10_7d2e_4b1c_9a55_1c2d3e4f5a6b.slice/\
     cri-containerd-9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0.scope";
 
 pub(super) fn place(id: u64, path: &[u8]) -> Place {
     let key = Some(CgroupKey { hierarchy: HierarchyId(4), id });
     let container = path.starts_with(b"/kubepods").then(|| Container {
-        pod_uid: Some("0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b".to_owned()),
+        pod_uid: Some(
+            if path.starts_with(b"/kubepods.slice") { POD_SYSTEMD } else { POD }.to_owned(),
+        ),
         container_id: Some("9f8e7d6c5b4a39281706f5e4d3c2b1a0".repeat(2)),
     });
     Place { key, path: Some(path.into()), container }

@@ -1,6 +1,8 @@
 //! The lines against their schema, both ways: what is written is described, and what is described
 //! is written.
 
+use std::collections::BTreeMap;
+
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
@@ -63,6 +65,17 @@ fn the_schema_describes_no_line_that_is_not_written() {
     }
 }
 
+/// The first lines of each type: enough to have every field once.
+fn few_lines() -> Vec<Value> {
+    let mut seen = BTreeMap::new();
+    let mut is_new = |line: &Value| {
+        let count: &mut u32 = seen.entry(line["type"].to_string()).or_default();
+        *count += 1;
+        *count <= 3
+    };
+    lines().into_iter().filter(|line| is_new(line)).collect()
+}
+
 /// Every object within `value`, itself included, by JSON pointer.
 fn objects(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
@@ -89,7 +102,7 @@ fn object<'a>(line: &'a mut Value, at: &str) -> &'a mut Map<String, Value> {
 fn a_field_missing_renamed_or_added_breaks_the_schema() {
     let schema = schema();
     let mut tried = 0;
-    for line in lines().iter().filter(|line| line["type"] != "header" || line["mode"] == "hybrid") {
+    for line in &few_lines() {
         let mut places = Vec::new();
         objects(line, String::new(), &mut places);
         for at in places {
@@ -109,7 +122,7 @@ fn a_field_missing_renamed_or_added_breaks_the_schema() {
             }
         }
     }
-    assert!(tried > 500, "{tried}");
+    assert!(tried > 150, "{tried}");
 }
 
 #[test]

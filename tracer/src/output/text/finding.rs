@@ -92,9 +92,13 @@ fn paths(from: &Place, to: &Place, room: usize) -> (String, String) {
     let room = room.saturating_sub(width(ARROW));
     let half = room / 2;
     // The one that takes less than half leaves the rest to the other.
-    let short_from = shorten::place(from, half);
-    let to = shorten::place(to, room.saturating_sub(width(&short_from)));
-    (shorten::place(from, room.saturating_sub(width(&to))), to)
+    let rest = |taken: &str| room.saturating_sub(width(taken));
+    let short_to = shorten::place(to, rest(&shorten::place(from, half)));
+    let short_from = shorten::place(from, rest(&short_to));
+    if short_from == short_to && from != to {
+        return (shorten::place_and_id(from, half), shorten::place_and_id(to, half));
+    }
+    (short_from, short_to)
 }
 
 /// What is lost, where the name of the hierarchy does not say it already.

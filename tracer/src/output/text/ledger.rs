@@ -42,9 +42,13 @@ pub(super) fn lines(ledger: &Ledger, clock: &Clock) -> Vec<Line> {
         return vec![];
     }
     let figures: Vec<[String; 5]> = shown.iter().map(|row| figures(row)).collect();
-    let table = Table::new(&figures, shown);
+    let columns = columns(&figures);
+    let names = names(shown, cgroup_room(&columns));
+    let cgroup = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let table = Table { cgroup: cgroup.max("00:00:00 cgroup".len()), columns };
     let mut lines = vec![table.titles(&clock.short(ledger.at))];
-    lines.extend(shown.iter().zip(&figures).map(|(row, figures)| table.row(row, figures)));
+    let cells = names.iter().zip(&figures);
+    lines.extend(shown.iter().zip(cells).map(|(row, (name, cells))| table.row(row, name, cells)));
     lines.extend(others(hidden));
     lines
 }
@@ -74,6 +78,31 @@ fn or_blank(figure: u64, show: impl Fn(u64) -> String) -> String {
     if figure == 0 { String::new() } else { show(figure) }
 }
 
+/// The paths in at most `room` columns. Where two became the same, ids tell them apart.
+fn names(rows: &[&LedgerRow], room: usize) -> Vec<String> {
+    let short: Vec<String> = rows.iter().map(|row| shorten::place(&row.place, room)).collect();
+    let name = |(row, name): (&&LedgerRow, &String)| {
+        let alike = short.iter().filter(|other| *other == name).count();
+        if alike > 1 { shorten::place_and_id(&row.place, room) } else { name.clone() }
+    };
+    rows.iter().zip(&short).map(name).collect()
+}
+
+fn columns(figures: &[[String; 5]]) -> [usize; 5] {
+    let mut columns = TITLES.map(width);
+    for row in figures {
+        for (column, figure) in columns.iter_mut().zip(row) {
+            *column = (*column).max(width(figure));
+        }
+    }
+    columns
+}
+
+fn cgroup_room(columns: &[usize; 5]) -> usize {
+    let taken: usize = columns.iter().map(|column| column + 1).sum();
+    COLUMNS.saturating_sub(taken + 2 + 1 + WHO_ROOM).max(CGROUP_ROOM)
+}
+
 /// The widths of the columns.
 struct Table {
     cgroup: usize,
@@ -81,20 +110,6 @@ struct Table {
 }
 
 impl Table {
-    fn new(figures: &[[String; 5]], rows: &[&LedgerRow]) -> Self {
-        let mut columns = TITLES.map(width);
-        for row in figures {
-            for (column, figure) in columns.iter_mut().zip(row) {
-                *column = (*column).max(width(figure));
-            }
-        }
-        let taken: usize = columns.iter().map(|column| column + 1).sum();
-        let room = COLUMNS.saturating_sub(taken + 2 + 1 + WHO_ROOM).max(CGROUP_ROOM);
-        let widest = |row: &&LedgerRow| width(&shorten::place(&row.place, room));
-        let cgroup = rows.iter().map(widest).max().unwrap_or(0).max("00:00:00 cgroup".len());
-        Self { cgroup: cgroup.min(room), columns }
-    }
-
     fn titles(&self, time: &str) -> Line {
         let [marks, rest @ ..] = TITLES;
         let mut text = pad_end(&format!("{time} cgroup"), self.cgroup + 2);
@@ -104,13 +119,12 @@ impl Table {
         line
     }
 
-    fn row(&self, row: &LedgerRow, figures: &[String; 5]) -> Line {
+    fn row(&self, row: &LedgerRow, name: &str, figures: &[String; 5]) -> Line {
         let [marks, rest @ ..] = figures;
         let rest = rest.each_ref().map(String::as_str);
         let style = if row.interval.failures > 0 { palette::WARN } else { palette::PLAIN };
         let mut line = Line::new();
-        let cgroup = shorten::place(&row.place, self.cgroup);
-        line.push(style, format!("  {}", pad_end(&cgroup, self.cgroup)));
+        line.push(style, format!("  {}", pad_end(name, self.cgroup)));
         let cells = self.cells(marks, &rest);
         let who = who(&row.by, COLUMNS.saturating_sub(line.width() + width(&cells) + 1));
         if who.is_empty() {

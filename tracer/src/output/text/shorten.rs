@@ -22,6 +22,15 @@ pub(super) fn place(place: &Place, room: usize) -> String {
     }
 }
 
+/// Like [`place`], with the cgroup's id after it: for where two places would look the same.
+pub(super) fn place_and_id(place_of: &Place, room: usize) -> String {
+    let id = place_of.key.map_or_else(String::new, |key| format!(" #{}", key.id));
+    if place_of.path.is_none() || width(&id) >= room {
+        return place(place_of, room);
+    }
+    place(place_of, room - width(&id)) + &id
+}
+
 /// A name (of a task, of a hierarchy) in at most `room` columns.
 pub(super) fn name(bytes: &[u8], room: usize) -> String {
     quoted(&tame(bytes), room, clip)
@@ -118,8 +127,8 @@ mod tests {
     #[test]
     fn the_middle_goes_next() {
         check(CGROUPFS, 39, "/kubepods/…/pod0f3c1a52…/9f8e7d6c…");
-        check(SYSTEMD, 30, "…/pod0f3c1a52…/9f8e7d6c…");
-        check(&format!("{SYSTEMD}/init.scope"), 40, "…/pod0f3c1a52…/9f8e7d6c…/init.scope");
+        check(SYSTEMD, 30, "…/pod7b2e9d10…/9f8e7d6c…");
+        check(&format!("{SYSTEMD}/init.scope"), 40, "…/pod7b2e9d10…/9f8e7d6c…/init.scope");
     }
 
     #[test]
@@ -132,7 +141,8 @@ mod tests {
     fn an_unknown_place_is_called_that() {
         let nowhere = Place { key: None, path: None, container: None };
         assert_eq!(place(&nowhere, 20), "(unknown)");
-        let place_of = Place { path: None, ..samples::place(7, b"") };
-        assert_eq!(place(&place_of, 20), "(cgroup 7)");
+        let nameless = Place { path: None, ..samples::place(7, b"") };
+        assert_eq!(place(&nameless, 20), "(cgroup 7)");
+        assert_eq!(place_and_id(&nameless, 20), "(cgroup 7)");
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use truant_core::report::{FindingKind, Report, Verdict};
+use truant_core::report::{FindingKind, Ledger, Report, Verdict};
 
 use super::*;
 use crate::output::samples::{self, CGROUPFS, SYSTEMD};
@@ -55,8 +55,8 @@ fn a_finding_is_one_line() {
     insta::assert_snapshot!(text, @r#"
 12:00:00 left 1234 stress-ng memory:/docker/web → /init.scope by 77 systemd
 12:00:00 left 1234 systemd memory:/kubepods/…/pod0f3c1a52…/9f8e7d6c… → /init.scope by 77 systemd
-12:00:00 born outside 1234 (sd-pam) memory:…/pod0f3c1a52…/9f8e7d6c… → …/hog.service by 77 systemd
-12:00:00 moved 1234 "tmux: serv…" memory:…/pod0f3c1a…/9f8e7d… → …/pod0f3c1a…/9f8e7d… by 77 systemd
+12:00:00 born outside 1234 (sd-pam) memory:…/pod7b2e9d10…/9f8e7d6c… → …/hog.service by 77 systemd
+12:00:00 moved 1234 "tmux: serv…" memory:…/pod7b2e9d…/9f8e7d… → …/pod0f3c1a…/9f8e7d… by 77 systemd
 12:00:00 came back 1234 a\x1b[3… memory:…/hog.service → …/pod0f3c1a52…/9f8e7d6c… by 77 systemd
 "#);
 }
@@ -77,9 +77,32 @@ fn the_ledger_is_a_table_in_order_of_change() {
     insta::assert_snapshot!(after_header(Report::Charges(samples::ledger())), @r"
 12:00:00 cgroup                                  held   charged uncharged fail who
   /system.slice/leaky.service out             400 MiB  +200 MiB −11.0 MiB      1234 stress-ng
-  …/pod0f3c1a52…/9f8e7d6c…                    512 MiB +48.0 MiB              3 1234 stress-ng
+  …/pod7b2e9d10…/9f8e7d6c…                    512 MiB +48.0 MiB              3 1234 stress-ng
   /system.slice/gone.service  out gone polled 7.0 MiB            −1.0 MiB
   …/pod0f3c1a52…/9f8e7d6c…                    2.9 MiB  +4.0 KiB  −8.0 KiB      1234 stress-ng
+");
+}
+
+#[test]
+fn cgroups_that_look_the_same_are_told_apart() {
+    let under = |at: u64| {
+        let path = format!("/a-service-with-quite-a-long-name-{at}.service/system.slice/b.service");
+        let mut row =
+            samples::row(path.as_bytes(), samples::sums(at, 0, 0), samples::sums(at, 0, 0));
+        row.place = samples::place(at, path.as_bytes());
+        row
+    };
+    let rows = vec![under(4096), under(8192)];
+    let from = rows[0].place.path.clone().unwrap();
+    let to = rows[1].place.path.clone().unwrap();
+    let finding = samples::finding(FindingKind::Moved, b"sh", &from, &to);
+    let ledger = Ledger { at: samples::AT, rows };
+    let text = after_header(Report::Charges(ledger)) + &after_header(find(finding));
+    insta::assert_snapshot!(text, @r"
+12:00:00 cgroup                         held  charged uncharged fail who
+  …/system.slice/b.service #8192 out 8.0 KiB +8.0 KiB                1234 stress-ng, others
+  …/system.slice/b.service #4096 out 4.0 KiB +4.0 KiB                1234 stress-ng, others
+12:00:00 moved 1234 sh memory:…/b.service #11 → …/b.service #12 by 77 systemd
 ");
 }
 
