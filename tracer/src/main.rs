@@ -1,3 +1,6 @@
 //! Placeholder until the first verb lands.
 
+mod output;
+mod record;
+
 fn main() {}

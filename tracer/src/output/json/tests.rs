@@ -1,0 +1,240 @@
+//! The lines against their schema, both ways: what is written is described, and what is described
+//! is written.
+
+use std::collections::BTreeMap;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+
+use truant_core::{
+    input::{Facts, LossCause},
+    report::{FindingKind, Ledger, Report, Verdict},
+};
+
+use super::*;
+use crate::output::{escape::unescape, samples};
+
+const SCHEMA: &str = include_str!("../../../schema/truant.schema.json");
+
+fn schema() -> Validator {
+    jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap()
+}
+
+fn text(reports: &[Report]) -> String {
+    let mut bytes = Vec::new();
+    let mut sink = JsonSink::new(&mut bytes);
+    for report in reports {
+        sink.show(report).unwrap();
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn lines() -> Vec<Value> {
+    let mut reports = samples::reports();
+    reports.push(Report::Header(Box::new(samples::widest_facts())));
+    text(&reports).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn check(schema: &Validator, line: &Value) -> Result<(), String> {
+    let errors: Vec<String> = schema.iter_errors(line).map(|error| error.to_string()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+}
+
+#[test]
+fn every_line_is_as_the_schema_says() {
+    let schema = schema();
+    for line in lines() {
+        check(&schema, &line).unwrap_or_else(|why| panic!("{line:#}: {why}"));
+    }
+}
+
+#[test]
+fn the_type_comes_first() {
+    for line in text(&samples::reports()).lines() {
+        assert!(line.starts_with("{\"type\":\""), "{line}");
+    }
+}
+
+#[test]
+fn the_schema_describes_no_line_that_is_not_written() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let written = lines();
+    for choice in schema["oneOf"].as_array().unwrap() {
+        let name = choice["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        assert!(written.iter().any(|line| line["type"] == name), "no {name} line");
+    }
+}
+
+/// The first lines of each type: enough to have every field once.
+fn few_lines() -> Vec<Value> {
+    let mut seen = BTreeMap::new();
+    let mut is_new = |line: &Value| {
+        let count: &mut u32 = seen.entry(line["type"].to_string()).or_default();
+        *count += 1;
+        *count <= 3
+    };
+    lines().into_iter().filter(|line| is_new(line)).collect()
+}
+
+/// Every object within `value`, itself included, by JSON pointer.
+fn objects(value: &Value, at: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                objects(value, format!("{at}/{key}"), found);
+            }
+            found.push(at);
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                objects(item, format!("{at}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn object<'a>(line: &'a mut Value, at: &str) -> &'a mut Map<String, Value> {
+    line.pointer_mut(at).unwrap().as_object_mut().unwrap()
+}
+
+#[test]
+fn a_field_missing_renamed_or_added_breaks_the_schema() {
+    let schema = schema();
+    let mut tried = 0;
+    for line in &few_lines() {
+        let mut places = Vec::new();
+        objects(line, String::new(), &mut places);
+        for at in places {
+            // The summary's two tables name kinds and causes, of which none has to be there.
+            let open = line["type"] == "summary" && !at.is_empty();
+            let mut added = line.clone();
+            object(&mut added, &at).insert("extra".to_owned(), json!(1));
+            assert!(check(&schema, &added).is_err(), "extra at {at:?} of {line:#}");
+            let keys: Vec<String> = object(&mut line.clone(), &at).keys().cloned().collect();
+            for key in keys {
+                let mut changed = line.clone();
+                let value = object(&mut changed, &at).remove(&key).unwrap();
+                assert!(open || check(&schema, &changed).is_err(), "no {key} at {at:?}: {line:#}");
+                object(&mut changed, &at).insert(format!("{key}s"), value);
+                assert!(check(&schema, &changed).is_err(), "{key}s at {at:?} of {line:#}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 150, "{tried}");
+}
+
+#[test]
+fn a_name_in_json_gives_its_bytes_back() {
+    for name in samples::NASTY {
+        let finding = samples::finding(FindingKind::Left, b"sh", name, b"/");
+        let line: Value =
+            serde_json::from_str(&text(&[Report::Finding(Box::new(finding))])).unwrap();
+        assert_eq!(unescape(line["from"].as_str().unwrap()).unwrap(), name);
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
+fn the_lines_are_these() {
+    let figures = [samples::sums(4096, 0, 1), samples::sums(12288, 4096, 1)];
+    let mut row = samples::row(b"/system.slice/a.service", figures[0], figures[1]);
+    row.by.truncate(1);
+    let finding = samples::finding(FindingKind::Left, b"a\x1b\xff", b"/kubepods/a", b"/");
+    let facts = Facts { hooks: vec![], ..samples::facts() };
+    let text = text(&[
+        Report::Header(Box::new(facts)),
+        Report::Finding(Box::new(finding)),
+        Report::Charges(Ledger { at: samples::AT, rows: vec![row] }),
+        Report::Loss { at: samples::AT, cause: LossCause::RingFull, count: 12 },
+        Report::Summary(Box::new(samples::summary(Verdict::Inconclusive))),
+    ]);
+    // Broken into the lines of this file, which are short; the order is as written.
+    insta::assert_snapshot!(text.replace(",\"", ",\n  \"").replace(",{", ",\n  {"), @r#"
+    {"type":"header",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "version":"0.1.0",
+      "kernel":"6.1.0-28-cloud-amd64",
+      "boot_time":"2023-11-15T11:58:59Z",
+      "interval_ns":1000000000,
+      "mode":"hybrid",
+      "hierarchies":[{"id":0,
+      "name":"v2",
+      "controllers":[]},
+      {"id":4,
+      "name":"memory",
+      "controllers":["memory"]}],
+      "memory_hierarchy":4,
+      "hooks":[],
+      "guard":[],
+      "own_pid":4711}
+    {"type":"finding",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "kind":"left",
+      "pid":1234,
+      "tid":1234,
+      "comm":"a\\x1b\\xff",
+      "started_ns":7,
+      "whole_process":true,
+      "hierarchy":"memory",
+      "from":"/kubepods/a",
+      "from_id":11,
+      "from_container":{"pod_uid":"0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b",
+      "container_id":"9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0"},
+      "to":"/",
+      "to_id":12,
+      "to_container":null,
+      "mover":{"pid":77,
+      "comm":"systemd"},
+      "lost_controllers":["memory"]}
+    {"type":"charges",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "cgroup":"/system.slice/a.service",
+      "id":21,
+      "container":null,
+      "charged_bytes":4096,
+      "uncharged_bytes":0,
+      "failures":1,
+      "limit_hits":1,
+      "net_bytes":8192,
+      "subtree_net_bytes":8192,
+      "since_start":{"charged_bytes":12288,
+      "uncharged_bytes":4096,
+      "failures":1,
+      "limit_hits":1},
+      "by":[{"pid":1234,
+      "comm":"stress-ng",
+      "charged_bytes":2048,
+      "uncharged_bytes":0,
+      "failures":0,
+      "limit_hits":0,
+      "net_bytes":2048,
+      "since_start":{"charged_bytes":2048,
+      "uncharged_bytes":0,
+      "failures":0,
+      "limit_hits":0}}],
+      "guarded":false,
+      "removed":false,
+      "polled":false}
+    {"type":"loss",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "cause":"ring_full",
+      "count":12}
+    {"type":"summary",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "findings":{"born_outside":1,
+      "left":2},
+      "lost":{"ring_full":12},
+      "moves":120,
+      "unmoved":4,
+      "blind":["births"],
+      "status":"inconclusive",
+      "exit_status":3}
+    "#);
+}

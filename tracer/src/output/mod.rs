@@ -1,0 +1,37 @@
+//! What leaves the program: one sink for people, one for programs.
+//!
+//! A sink takes the core's reports and writes them. It decides nothing: the verdict, the kinds
+//! and the figures are the core's. Whether there is a terminal to colour is the caller's to know.
+
+pub(crate) mod clock;
+pub(crate) mod escape;
+pub(crate) mod json;
+pub(crate) mod names;
+pub(crate) mod text;
+
+#[cfg(test)]
+mod samples;
+
+use std::io;
+
+use truant_core::report::{Report, Verdict};
+
+pub(crate) use self::{json::JsonSink, text::TextSink};
+
+/// Where reports go.
+pub(crate) trait Sink {
+    /// Writes `report` and flushes.
+    ///
+    /// A reader that went away surfaces as [`io::ErrorKind::BrokenPipe`], which ends a run
+    /// quietly.
+    fn show(&mut self, report: &Report) -> io::Result<()>;
+}
+
+/// The exit status that says `verdict`: 0 nothing found, 1 somebody is out, 3 inconclusive.
+pub(crate) fn exit_status(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Clean => 0,
+        Verdict::Found => 1,
+        Verdict::Inconclusive => 3,
+    }
+}

@@ -1,0 +1,155 @@
+//! The lines of a recording: the core's inputs in a form that is kept.
+//!
+//! Apart from the core's types on purpose: those may change, these only with the version. Times are
+//! nanoseconds since boot, sizes bytes, names and paths escaped.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::output::escape::{escape, unescape};
+
+/// The first line.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Header {
+    pub(super) format: String,
+    pub(super) version: u32,
+    /// The version of the truant that recorded.
+    pub(super) truant: String,
+}
+
+/// Every other line.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Input {
+    Started(Box<Facts>),
+    Hierarchy(Hierarchy),
+    CgroupMade { at: Option<u64>, key: Key, parent: Option<u64>, name: Bytes },
+    CgroupRenamed { at: u64, key: Key, name: Bytes },
+    CgroupRemoved { at: u64, key: Key },
+    CgroupReleased { at: u64, key: Key },
+    TaskSeen { task: Task, ppid: u32, places: Vec<(u32, Bytes)> },
+    Moved { at: u64, task: Task, whole_process: bool, from: Option<u64>, to: Key, mover: Actor },
+    Unmoved { count: u64 },
+    Forked { at: u64, parent_tid: u32, parent: u32, task: Task },
+    Born { at: u64, parent_tid: u32, parent: Actor, task: Task, from: u64, to: u64 },
+    Exec { at: u64, pid: u32, comm: Comm },
+    Exited { at: u64, tid: u32, tgid: u32 },
+    OomKill { at: u64, pid: u32 },
+    Charges(Vec<ChargeDelta>),
+    Polled(Vec<Usage>),
+    Lost { cause: LossCause, count: u64 },
+    IntervalEnded { at: u64 },
+    Ended { at: u64 },
+}
+
+/// Declares a struct of a line.
+macro_rules! record {
+    ($name:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        #[derive(Debug, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name { $(pub(super) $field: $kind),* }
+    };
+}
+
+record!(Key { hierarchy: u32, id: u64 });
+record!(Task { tid: u32, tgid: u32, start: u64, comm: Comm });
+record!(Actor { pid: u32, comm: Comm });
+record!(Hierarchy { id: u32, name: String, controllers: Vec<String> });
+record!(Usage { cgroup: u64, bytes: u64 });
+record!(Hook { need: Need, way: Option<Way>, note: Option<String>, refused: Vec<Refusal> });
+record!(Refusal { way: Way, why: String, mend: Option<String> });
+record!(ChargeDelta {
+    cgroup: u64,
+    pid: Option<u32>,
+    charged: u64,
+    uncharged: u64,
+    failures: u64,
+    limit_hits: u64,
+});
+record!(Facts {
+    version: String,
+    kernel: String,
+    at: u64,
+    boot_epoch_ns: u64,
+    interval_ns: u64,
+    mode: Mode,
+    hierarchies: Vec<Hierarchy>,
+    memory: Option<u32>,
+    hooks: Vec<Hook>,
+    guard: Vec<String>,
+    own_pid: u32,
+});
+
+/// Declares an enum of names, and the ways from and to the core's.
+macro_rules! names {
+    ($name:ident { $($variant:ident),* $(,)? }) => {
+        #[derive(Debug, Deserialize, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(super) enum $name { $($variant),* }
+
+        impl From<truant_core::input::$name> for $name {
+            fn from(it: truant_core::input::$name) -> Self {
+                match it { $(truant_core::input::$name::$variant => Self::$variant),* }
+            }
+        }
+
+        impl From<$name> for truant_core::input::$name {
+            fn from(it: $name) -> Self {
+                match it { $($name::$variant => Self::$variant),* }
+            }
+        }
+    };
+}
+
+names!(Mode { V1, Hybrid, V2 });
+names!(Need { Moves, Births, Charges, Lifecycle, Processes, Oom });
+names!(Way { Fentry, Kprobe, Tracepoint, Polled });
+names!(LossCause {
+    RingFull,
+    TotalsFull,
+    ProcessesFull,
+    InFlightFull,
+    Recursion,
+    Unreadable,
+    Malformed,
+    PathUnknown,
+});
+
+/// Any bytes, as an escaped string.
+#[derive(Debug)]
+pub(super) struct Bytes(pub(super) Box<[u8]>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&escape(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = unescape(&text).ok_or_else(|| D::Error::custom("a stray backslash"))?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+/// A task's name: like [`Bytes`], 16 at most; the NULs at its end are left out.
+#[derive(Debug)]
+pub(super) struct Comm(pub(super) [u8; 16]);
+
+impl Serialize for Comm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = self.0.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        serializer.serialize_str(&escape(self.0.get(..end).unwrap_or_default()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Comm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Bytes(bytes) = Bytes::deserialize(deserializer)?;
+        let mut comm = [0; 16];
+        let room = comm.get_mut(..bytes.len());
+        room.ok_or_else(|| D::Error::custom("a comm of more than 16 bytes"))?
+            .copy_from_slice(&bytes);
+        Ok(Self(comm))
+    }
+}
