@@ -1,0 +1,81 @@
+//! `/proc/PID/cgroup`: the place of a task in each hierarchy.
+//!
+//! Owns the format. Names and paths stay bytes, because whoever may make a cgroup may choose
+//! them. The paths are relative to the reader's cgroup namespace; a line feed cannot be in one.
+
+use truant_core::ids::HierarchyId;
+
+use super::fsutil::number32;
+
+/// One line of the file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Membership<'a> {
+    /// The hierarchy's number, 0 for v2.
+    pub(super) hierarchy: HierarchyId,
+    /// The controllers and `name=…`, with commas; empty for v2.
+    pub(super) name: &'a [u8],
+    /// The path, which begins with a slash.
+    pub(super) path: &'a [u8],
+}
+
+/// The lines of the file; none in place of a line that has not the form of one.
+pub(super) fn parse(bytes: &[u8]) -> impl Iterator<Item = Option<Membership<'_>>> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parse_line)
+}
+
+fn parse_line(line: &[u8]) -> Option<Membership<'_>> {
+    let mut fields = line.splitn(3, |byte| *byte == b':');
+    let hierarchy = HierarchyId(number32(fields.next()?)?);
+    let (name, path) = (fields.next()?, fields.next()?);
+    path.starts_with(b"/").then_some(Membership { hierarchy, name, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &[u8], expected: Option<(u32, &[u8], &[u8])>) {
+        let expected =
+            expected.map(|(id, name, path)| Membership { hierarchy: HierarchyId(id), name, path });
+        assert_eq!(parse(line).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn lines() {
+        check(b"0::/init.scope\n", Some((0, b"", b"/init.scope")));
+        check(b"4:cpu,cpuacct:/a:b\n", Some((4, b"cpu,cpuacct", b"/a:b")));
+        check(b"9:name=systemd:/\xff\xfe", Some((9, b"name=systemd", b"/\xff\xfe")));
+        check(b"0::/../../other", Some((0, b"", b"/../../other")));
+        check(b"0::/gone (deleted)", Some((0, b"", b"/gone (deleted)")));
+        check(b"0::relative", None);
+        check(b"x::/", None);
+        check(b"4294967296::/", None);
+        check(b"4:cpu", None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in any::<Vec<u8>>()) {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+            prop_assert_eq!(parse(&bytes).count(), lines);
+        }
+
+        #[test]
+        fn what_the_kernel_writes_is_what_is_read(
+            lines in prop::collection::vec((any::<u32>(), "[a-z,=]{0,20}", "(/[^/\n\0]{1,8}){1,4}"), 0..8)
+        ) {
+            let mut text = String::new();
+            for (id, name, path) in &lines {
+                text.push_str(&format!("{id}:{name}:{path}\n"));
+            }
+            let read: Vec<_> = parse(text.as_bytes()).flatten().collect();
+            let expected: Vec<_> = lines.iter().map(|(id, name, path)| Membership {
+                hierarchy: HierarchyId(*id), name: name.as_bytes(), path: path.as_bytes(),
+            }).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the node's own files say: `/proc`, `/sys`, the cgroup file systems, and the clock.
+//!
+//! Owns reading and parsing, with a root that tests can replace. Facts only, and `None` is "not
+//! known", never "no". What follows from a fact is decided elsewhere; nothing here writes.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+mod cgroupfs;
+mod clock;
+mod fsutil;
+mod hierarchies;
+mod kconfig;
+mod membership;
+mod mountinfo;
+mod namespaces;
+mod preflight;
+mod private_mount;
+mod stat;
+mod tasks;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod usage;
+
+/// Where the node's files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// A procfs, of the initial pid namespace if all tasks are to be seen.
+    pub(crate) proc: PathBuf,
+    /// A sysfs.
+    pub(crate) sys: PathBuf,
+    /// The directory of the kernel's configuration, usually `/boot`.
+    pub(crate) boot: PathBuf,
+}
+
+impl Host {
+    /// The running node.
+    pub(crate) fn live() -> Self {
+        Self::at(Path::new("/"))
+    }
+
+    /// A tree with `proc`, `sys` and `boot` below `root`.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { proc: root.join("proc"), sys: root.join("sys"), boot: root.join("boot") }
+    }
+}
+
+/// A file that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// It could not be opened or read.
+    #[error("could not read {path:?}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was read, but says nothing that makes sense.
+    #[error("{path:?} has no {missing}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What should have been there.
+        missing: &'static str,
+    },
+}
+
+impl ReadError {
+    fn io(path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io { path: path.to_owned(), source: source.into() }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    fs::read(path).map_err(|source| ReadError::io(path, source))
+}
+
+/// The first line of a file, without white space around it; none where it cannot be read.
+fn read_word(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    Some(String::from_utf8_lossy(line).trim().to_owned())
+}

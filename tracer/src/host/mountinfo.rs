@@ -1,0 +1,237 @@
+//! `/proc/PID/mountinfo`: what is mounted where in one mount namespace.
+//!
+//! Owns the format and its octal escapes. Whoever may mount may choose nearly every byte of it.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
+
+use rustix::fs::makedev;
+
+use super::{Host, ReadError, fsutil::number32, read};
+
+/// One mount.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Mount {
+    /// The device number that files on it have, as `stat` gives it.
+    pub(crate) device: u64,
+    /// Which directory of the file system is mounted: `/` for all of it. For a cgroup file
+    /// system it is relative to the reader's cgroup namespace, and can begin with `/..`.
+    pub(crate) root: Box<[u8]>,
+    /// Where it is mounted, from the root directory of the process whose file was read.
+    pub(crate) point: PathBuf,
+    /// Whether it can be written to: neither the mount nor the file system is read-only.
+    pub(crate) writable: bool,
+    /// The file system's type: `cgroup2`, `cgroup`, `tracefs`, …
+    pub(crate) kind: Box<[u8]>,
+    /// The file system's own options, in order.
+    pub(crate) options: Vec<Box<[u8]>>,
+}
+
+impl Mount {
+    /// Whether the file system has this option.
+    pub(crate) fn has(&self, option: &[u8]) -> bool {
+        self.options.iter().any(|has| **has == *option)
+    }
+
+    /// Whether it shows the hierarchy of this name: `name` as in `/proc/PID/cgroup`, empty for
+    /// v2. A controller, or a `name=…`, is in one hierarchy only.
+    pub(crate) fn shows(&self, name: &str) -> bool {
+        match &*self.kind {
+            b"cgroup2" => name.is_empty(),
+            b"cgroup" => name.split(',').all(|part| !part.is_empty() && self.has(part.as_bytes())),
+            _ => false,
+        }
+    }
+}
+
+/// The mounts of a namespace.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Mounts {
+    /// The mounts in the file's order; a later one may cover an earlier one.
+    pub(crate) list: Vec<Mount>,
+    /// Lines that have not the form of a mount.
+    pub(crate) malformed: usize,
+}
+
+impl Host {
+    /// The mounts that a process sees; `process` is a directory of procfs, such as `self`.
+    pub(crate) fn mounts(&self, process: &str) -> Result<Mounts, ReadError> {
+        read(&self.proc.join(process).join("mountinfo")).map(|bytes| parse(&bytes))
+    }
+}
+
+/// Reads a whole file's contents.
+pub(crate) fn parse(bytes: &[u8]) -> Mounts {
+    let mut mounts = Mounts::default();
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match parse_line(line) {
+            Some(mount) => mounts.list.push(mount),
+            None => mounts.malformed += 1,
+        }
+    }
+    mounts
+}
+
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    // The mount's number and its parent's come first, and are not used.
+    let device = device(fields.nth(2)?)?;
+    let root = unescape(fields.next()?);
+    let point = unescape(fields.next()?);
+    let per_mount = fields.next()?;
+    fields.find(|field| *field == b"-")?;
+    let kind = unescape(fields.next()?);
+    let _source = fields.next()?;
+    let options = fields.next()?;
+    let writable = !is_read_only(per_mount) && !is_read_only(options);
+    let options = options.split(|byte| *byte == b',').map(|option| unescape(option).into());
+    point.starts_with(b"/").then(|| Mount {
+        device,
+        root: root.into(),
+        point: PathBuf::from(OsString::from_vec(point)),
+        writable,
+        kind: kind.into(),
+        options: options.collect(),
+    })
+}
+
+fn device(field: &[u8]) -> Option<u64> {
+    let colon = field.iter().position(|byte| *byte == b':')?;
+    Some(makedev(number32(&field[..colon])?, number32(&field[colon + 1..])?))
+}
+
+fn is_read_only(options: &[u8]) -> bool {
+    options.split(|byte| *byte == b',').any(|option| option == b"ro")
+}
+
+/// Undoes the kernel's `\ooo`. A backslash before anything else stays.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'\\').then(|| octal(tail)).flatten();
+        plain.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[3..] } else { tail };
+    }
+    plain
+}
+
+fn octal(digits: &[u8]) -> Option<u8> {
+    let digits = digits.get(..3)?;
+    if !digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
+        return None;
+    }
+    let value = digits.iter().fold(0_u32, |sum, digit| sum * 8 + u32::from(digit - b'0'));
+    value.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, point: &str, shows: &[&str], writable: bool) {
+        let mounts = parse(line.as_bytes());
+        let [mount] = &mounts.list[..] else { panic!("no mount in {line:?}") };
+        assert_eq!(mount.point, PathBuf::from(point));
+        assert_eq!(mount.writable, writable);
+        for name in ["", "memory", "cpu", "cpu,cpuacct", "name=systemd", "rw"] {
+            assert_eq!(mount.shows(name), shows.contains(&name), "{name:?} in {line:?}");
+        }
+    }
+
+    #[test]
+    fn cgroup_mounts() {
+        check(
+            "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate",
+            "/sys/fs/cgroup/unified",
+            &[""],
+            true,
+        );
+        check(
+            "35 31 0:32 / /sys/fs/cgroup/memory rw,nosuid shared:9 master:1 - cgroup x rw,memory",
+            "/sys/fs/cgroup/memory",
+            &["memory", "rw"],
+            true,
+        );
+        check(
+            "32 31 0:29 /docker/1 /a\\040b\\134c ro - cgroup cgroup rw,cpu,cpuacct",
+            "/a b\\c",
+            &["cpu", "cpu,cpuacct", "rw"],
+            false,
+        );
+        check(
+            "40 31 0:37 / /s rw - cgroup cgroup ro,xattr,release_agent=/x,name=systemd",
+            "/s",
+            &["name=systemd"],
+            false,
+        );
+        check(
+            "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,memory",
+            "/sys/fs/cgroup",
+            &[],
+            true,
+        );
+    }
+
+    #[test]
+    fn device_numbers_are_those_of_stat() {
+        let mounts = parse(b"1 1 259:1048575 / / rw - ext4 /dev/x rw");
+        assert_eq!(mounts.list[0].device, makedev(259, 1_048_575));
+    }
+
+    #[test]
+    fn lines_that_are_none_are_counted() {
+        let mounts =
+            parse(b"\n1 2 0:1 / /x rw -\n1 2 0:1 / x rw - t s rw\n1 2 3 / /x rw - t s rw\n");
+        assert_eq!(mounts, Mounts { list: vec![], malformed: 3 });
+    }
+
+    #[test]
+    fn escapes() {
+        for (field, expected) in [
+            ("\\040", " "),
+            ("\\011\\012\\043", "\t\n#"),
+            ("\\04", "\\04"),
+            ("\\777", "\\777"),
+            ("\\08\\", "\\08\\"),
+        ] {
+            assert_eq!(unescape(field.as_bytes()), expected.as_bytes(), "{field:?}");
+        }
+    }
+
+    fn escape(path: &[u8]) -> Vec<u8> {
+        let escaped = |byte: &u8| match byte {
+            b' ' | b'\t' | b'\n' | b'\\' | b'#' => format!("\\{byte:03o}").into_bytes(),
+            _ => vec![*byte],
+        };
+        path.iter().flat_map(escaped).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_counted(bytes in any::<Vec<u8>>()) {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+            let mounts = parse(&bytes);
+            prop_assert_eq!(mounts.list.len() + mounts.malformed, lines);
+        }
+
+        #[test]
+        fn what_the_kernel_writes_is_what_is_read(
+            path in prop::collection::vec(1u8.., 0..32), tags in prop::collection::vec("[a-z]+:[0-9]", 0..3)
+        ) {
+            let path = [b"/".as_slice(), &path].concat();
+            let line = [
+                b"5 4 0:7 ".as_slice(), &escape(&path), b" ", &escape(&path), b" rw ",
+                tags.iter().map(|tag| format!("{tag} ")).collect::<String>().as_bytes(),
+                b"- cgroup2 none rw,nsdelegate\n",
+            ].concat();
+            let mounts = parse(&line);
+            prop_assert_eq!(mounts.malformed, 0);
+            prop_assert_eq!(&*mounts.list[0].root, &path[..]);
+            prop_assert_eq!(mounts.list[0].point.as_os_str().as_encoded_bytes(), &path[..]);
+            prop_assert!(mounts.list[0].has(b"nsdelegate"));
+        }
+    }
+}

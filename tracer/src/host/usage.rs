@@ -1,0 +1,87 @@
+//! What memory cgroups hold, from their own files.
+//!
+//! Owns the two files, v2's and v1's. Which cgroups are read, and when, is decided elsewhere.
+
+use rustix::{fs::fstat, io::Errno};
+use truant_core::{ids::HierarchyId, input::Usage};
+
+use super::{
+    cgroupfs::{CgroupRoot, relative},
+    fsutil::{is_gone, number, open_dir, read_at},
+};
+
+/// What one round of reading came to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Polled {
+    /// A row for each cgroup that could be read.
+    pub(crate) rows: Vec<Usage>,
+    /// Cgroups that are gone, or that have no such file, as v2's root.
+    pub(crate) gone: usize,
+    /// Cgroups whose file could not be read, or made no sense.
+    pub(crate) unread: usize,
+}
+
+impl CgroupRoot {
+    /// Reads the usage of cgroups of this hierarchy, which must be memory's, given by id and path.
+    pub(crate) fn usage(&self, cgroups: &[(u64, impl AsRef<[u8]>)]) -> Polled {
+        let v2 = self.hierarchy == HierarchyId::V2;
+        let file = if v2 { "memory.current" } else { "memory.usage_in_bytes" };
+        let mut polled = Polled::default();
+        let mut buffer = Vec::with_capacity(64);
+        for (id, path) in cgroups {
+            match self.usage_of(*id, path.as_ref(), file, &mut buffer) {
+                Ok(bytes) => polled.rows.push(Usage { cgroup: *id, bytes }),
+                Err(errno) if is_gone(errno) => polled.gone += 1,
+                Err(_) => polled.unread += 1,
+            }
+        }
+        polled
+    }
+
+    /// A cgroup made anew at the path of a removed one has another id, and is not read for it.
+    fn usage_of(&self, id: u64, path: &[u8], file: &str, buf: &mut Vec<u8>) -> Result<u64, Errno> {
+        let dir = open_dir(self.dir(), relative(path))?;
+        if fstat(&dir)?.st_ino != id {
+            return Err(Errno::NOENT);
+        }
+        read_at(&dir, file, buf)?;
+        number(buf.trim_ascii_end()).ok_or(Errno::INVAL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        os::unix::fs::MetadataExt,
+    };
+
+    use super::*;
+    use crate::host::testing::Tree;
+
+    #[track_caller]
+    fn check(hierarchy: HierarchyId, file: &str) {
+        let tree = Tree::new()
+            .file(&format!("a/b/{file}"), "4096\n")
+            .file(&format!("bad/{file}"), "max\n")
+            .dir("none");
+        let id = |path: &str| fs::metadata(tree.path(path)).unwrap().ino();
+        let dir = File::open(tree.path("")).unwrap().into();
+        let root = CgroupRoot::private(hierarchy, dir, id(""));
+        let list: [(u64, &[u8]); 5] = [
+            (id("a/b"), b"/a/b"),
+            (id("a/b") + 1, b"/a/b"),
+            (id("bad"), b"/bad"),
+            (id("none"), b"/none"),
+            (99, b"/missing"),
+        ];
+        let rows = vec![Usage { cgroup: id("a/b"), bytes: 4096 }];
+        assert_eq!(root.usage(&list), Polled { rows, gone: 3, unread: 1 });
+    }
+
+    #[test]
+    fn the_file_is_the_hierarchys() {
+        check(HierarchyId::V2, "memory.current");
+        check(HierarchyId(4), "memory.usage_in_bytes");
+    }
+}
