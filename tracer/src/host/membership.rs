@@ -65,7 +65,9 @@ mod tests {
 
         #[test]
         fn what_the_kernel_writes_is_what_is_read(
-            lines in prop::collection::vec((any::<u32>(), "[a-z,=]{0,20}", "(/[^/\n\0]{1,8}){1,4}"), 0..8)
+            lines in prop::collection::vec(
+                (any::<u32>(), "[a-z,=]{0,20}", "(/[^/\n\0]{1,8}){1,4}"), 0..8
+            )
         ) {
             let written = lines.iter().map(|(id, name, path)| format!("{id}:{name}:{path}\n"));
             let text = written.collect::<Vec<_>>().concat();
