@@ -63,6 +63,12 @@ pub(crate) enum RootError {
         /// Why.
         source: io::Error,
     },
+    /// A private mount of it begins where this process's cgroup namespace does.
+    #[error("a private mount of hierarchy {hierarchy:?} shows only this cgroup namespace")]
+    Namespaced {
+        /// Its name as in `/proc/PID/cgroup`.
+        hierarchy: String,
+    },
     /// A private mount of it was refused.
     #[error("could not mount hierarchy {hierarchy:?} privately: {step} failed")]
     Mount {

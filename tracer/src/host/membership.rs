@@ -65,12 +65,12 @@ mod tests {
 
         #[test]
         fn what_the_kernel_writes_is_what_is_read(
-            lines in prop::collection::vec((any::<u32>(), "[a-z,=]{0,20}", "(/[^/\n\0]{1,8}){1,4}"), 0..8)
+            lines in prop::collection::vec(
+                (any::<u32>(), "[a-z,=]{0,20}", "(/[^/\n\0]{1,8}){1,4}"), 0..8
+            )
         ) {
-            let mut text = String::new();
-            for (id, name, path) in &lines {
-                text.push_str(&format!("{id}:{name}:{path}\n"));
-            }
+            let written = lines.iter().map(|(id, name, path)| format!("{id}:{name}:{path}\n"));
+            let text = written.collect::<Vec<_>>().concat();
             let read: Vec<_> = parse(text.as_bytes()).flatten().collect();
             let expected: Vec<_> = lines.iter().map(|(id, name, path)| Membership {
                 hierarchy: HierarchyId(*id), name: name.as_bytes(), path: path.as_bytes(),

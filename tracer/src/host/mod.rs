@@ -8,22 +8,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-mod cgroupfs;
-mod clock;
+pub(crate) mod cgroupfs;
+pub(crate) mod clock;
 mod fsutil;
-mod hierarchies;
-mod kconfig;
+pub(crate) mod hierarchies;
+pub(crate) mod kconfig;
 mod membership;
-mod mountinfo;
-mod namespaces;
-mod preflight;
-mod private_mount;
+pub(crate) mod mountinfo;
+pub(crate) mod namespaces;
+pub(crate) mod preflight;
+pub(crate) mod private_mount;
 mod stat;
-mod tasks;
+pub(crate) mod tasks;
 #[cfg(test)]
 mod testing;
-mod tree;
-mod usage;
+pub(crate) mod tree;
+pub(crate) mod usage;
 
 /// Where the node's files are.
 #[derive(Clone, Debug)]

@@ -28,7 +28,8 @@ pub(crate) fn mount_privately(hierarchy: &Hierarchy) -> Result<CgroupRoot, RootE
     let dir = mount(&hierarchy.name).map_err(failed)?;
     let stat = fstat(&dir).map_err(|errno| failed(("fstat", errno)))?;
     let root = CgroupRoot::private(hierarchy.id, dir, stat.st_ino);
-    root.is_whole().then_some(root).ok_or_else(|| failed(("finding its root", Errno::XDEV)))
+    let partial = || RootError::Namespaced { hierarchy: hierarchy.name.clone() };
+    root.is_whole().then_some(root).ok_or_else(partial)
 }
 
 fn mount(name: &str) -> Result<OwnedFd, (&'static str, Errno)> {

@@ -217,7 +217,8 @@ mod tests {
         fn every_directory_is_found_once(
             dirs in prop::collection::btree_set("[ab]{1,2}(/[ab]{1,2}){0,4}", 0..12)
         ) {
-            let tree = dirs.iter().fold(Tree::new().dir("r"), |tree, dir| tree.dir(&format!("r/{dir}")));
+            let grow = |tree: Tree, dir: &String| tree.dir(&format!("r/{dir}"));
+            let tree = dirs.iter().fold(Tree::new().dir("r"), grow);
             let mut expected = vec!["/".to_owned()];
             for dir in &dirs {
                 let ancestors = Path::new(dir).ancestors().filter(|path| *path != Path::new(""));
