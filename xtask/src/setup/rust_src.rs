@@ -1,0 +1,154 @@
+//! The sources of `core`, from which it is built for the eBPF target: the toolchain's own, or Debian's
+//! laid over it. Never changes a toolchain, except by asking rustup for the component.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use xshell::{Shell, cmd};
+
+use super::{lock, say, suite::Suite};
+use crate::{paths, sh};
+
+/// The suite that has the sources of every recent release.
+const SUITE: &str = "trixie-backports";
+
+/// A compiler that knows where the sources of `core` are.
+pub(crate) struct WithSources {
+    /// The compiler to use in place of the toolchain's own, if it is not that.
+    pub(crate) rustc: Option<PathBuf>,
+    /// The folders that hold the sources, by every name that the compiler may give them.
+    pub(crate) sources: Vec<PathBuf>,
+}
+
+/// The compiler, if the sources are there.
+///
+/// # Errors
+/// The toolchain does not run, or the overlay cannot be written.
+pub(crate) fn find(sh: &Shell) -> Result<Option<WithSources>> {
+    let toolchain = Toolchain::current(sh)?;
+    let own = toolchain.sysroot.join("lib/rustlib/src/rust");
+    if has_sources(&own) {
+        return Ok(Some(WithSources { rustc: None, sources: vec![own] }));
+    }
+    let debian = toolchain.debian_sources()?;
+    if !has_sources(&debian) {
+        return Ok(None);
+    }
+    overlay(&toolchain, &debian).map(Some)
+}
+
+/// Gets the sources if they are not there.
+pub(super) fn ensure(sh: &Shell) -> Result<()> {
+    if find(sh)?.is_some() {
+        return Ok(());
+    }
+    let _lock = lock()?;
+    if find(sh)?.is_some() || (by_rustup(sh) && find(sh)?.is_some()) {
+        return Ok(());
+    }
+    let toolchain = Toolchain::current(sh)?;
+    from_debian(sh, &toolchain).with_context(|| {
+        format!(
+            "no sources of core for rustc {}: install them with `rustup component add rust-src`",
+            toolchain.release
+        )
+    })?;
+    match find(sh)? {
+        Some(_) => Ok(()),
+        None => bail!("Debian's rust-src does not hold the sources where they were looked for"),
+    }
+}
+
+struct Toolchain {
+    sysroot: PathBuf,
+    release: String,
+}
+
+impl Toolchain {
+    fn current(sh: &Shell) -> Result<Self> {
+        let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?.into();
+        let version = cmd!(sh, "rustc --version").quiet().read()?;
+        let release = version.split(' ').nth(1).context("rustc names no release")?.to_owned();
+        Ok(Self { sysroot, release })
+    }
+
+    fn debian_sources(&self) -> Result<PathBuf> {
+        Ok(paths::shared_cache()?.join(format!("rust-src-{}", self.release)))
+    }
+}
+
+/// Whether the standard library's sources are in `folder`, as far as a build of `core` needs them.
+fn has_sources(folder: &Path) -> bool {
+    ["library/Cargo.lock", "library/core/src/lib.rs"].iter().all(|file| folder.join(file).is_file())
+}
+
+fn by_rustup(sh: &Shell) -> bool {
+    sh::which("rustup").is_some()
+        && cmd!(sh, "rustup component add rust-src")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run()
+            .is_ok()
+}
+
+fn from_debian(sh: &Shell, toolchain: &Toolchain) -> Result<()> {
+    let (release, folder) = (&toolchain.release, toolchain.debian_sources()?);
+    say(&format!("fetching the sources of core {release} from Debian's {SUITE}"));
+    let deb = Suite::open(sh, SUITE)?.download(sh, "rust-src", release)?;
+    let partial = folder.with_extension("partial");
+    sh.remove_path(&partial)?;
+    sh.create_dir(&partial)?;
+    let unpack = "dpkg-deb --fsys-tarfile \"$1\" | tar -x -C \"$2\" --strip-components=4 \"$3\"";
+    let library = format!("./usr/src/rustc-{release}/library");
+    cmd!(sh, "sh -c {unpack} sh {deb} {partial} {library}").quiet().run()?;
+    sh.remove_path(&folder)?;
+    fs::rename(&partial, &folder).with_context(|| format!("cannot make {}", folder.display()))
+}
+
+/// A sysroot that is the toolchain's, with the sources added: links, and a compiler that says so. It is
+/// laid anew each time, which takes no time and cannot be out of date.
+fn overlay(toolchain: &Toolchain, sources: &Path) -> Result<WithSources> {
+    let overlay = paths::cache()?.join("sysroot");
+    let lib = overlay.join("lib/rustlib");
+    fs::create_dir_all(lib.join("src"))?;
+    fs::create_dir_all(overlay.join("bin"))?;
+    let inside = lib.join("src/rust");
+    link(sources, &inside)?;
+    for entry in fs::read_dir(toolchain.sysroot.join("lib/rustlib"))? {
+        let entry = entry?;
+        if entry.path().join("lib").is_dir() {
+            link(&entry.path(), &lib.join(entry.file_name()))?;
+        }
+    }
+    let rustc = overlay.join("bin/rustc");
+    let real = toolchain.sysroot.join("bin/rustc");
+    let script =
+        format!("#!/bin/sh\nexec '{}' --sysroot '{}' \"$@\"\n", real.display(), overlay.display());
+    write_program(&rustc, &script)?;
+    Ok(WithSources { rustc: Some(rustc), sources: vec![sources.to_owned(), inside] })
+}
+
+fn link(target: &Path, at: &Path) -> Result<()> {
+    if fs::read_link(at).is_ok_and(|now| now == target) {
+        return Ok(());
+    }
+    if at.is_symlink() {
+        fs::remove_file(at)?;
+    }
+    symlink(target, at).with_context(|| format!("cannot link {}", at.display()))
+}
+
+/// Writes an executable file, unless it is there: a change of its time would rebuild everything.
+fn write_program(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|now| now == text) {
+        return Ok(());
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
