@@ -1,5 +1,5 @@
-//! `ebpf`: builds the eBPF programs, and installs or checks the committed object. Owns the flags that
-//! decide its bytes; not what the programs do.
+//! `ebpf`: builds the eBPF programs, and installs or checks the committed object. Owns the flags
+//! that decide its bytes; not what the programs do.
 
 use std::{
     collections::BTreeMap,
@@ -111,8 +111,8 @@ fn flags(sources: &[PathBuf]) -> Result<OsString> {
     Ok(flags.join(&OsString::from("\x1f")))
 }
 
-/// The folders whose names differ from machine to machine, and what stands for them in the object. Of
-/// two that match, the compiler takes the later.
+/// The folders whose names differ from machine to machine, and what stands for them in the object.
+/// Of two that match, the compiler takes the later.
 fn remapped(sources: &[PathBuf]) -> Result<Vec<(PathBuf, &'static str)>> {
     let mut map = vec![(paths::root(), "/truant")];
     let cargo_home = paths::cargo_home()?;

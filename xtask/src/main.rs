@@ -1,5 +1,7 @@
-//! The project's own verbs, a file each. This file owns the list of verbs and nothing of what they do.
+//! The project's own verbs, a file each. This file owns the list of verbs and nothing of what they
+//! do.
 #![expect(
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "the verbs talk to the person or the CI log that called them"
 )]
@@ -10,6 +12,8 @@ mod paths;
 mod setup;
 mod sh;
 mod tidy;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -23,11 +27,18 @@ enum Verb {
     Tidy(tidy::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Verb::parse() {
+fn main() -> ExitCode {
+    let done = match Verb::parse() {
         Verb::Setup(args) => setup::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Where things are: the checkout, and the two caches. Owns no content of theirs.
 //!
-//! What is expensive to fetch and the same for every checkout lies in the shared cache; what belongs to
-//! one checkout lies in its own `.cache/`.
+//! What is expensive to fetch and the same for every checkout lies in the shared cache; what
+//! belongs to one checkout lies in its own `.cache/`.
 
 use std::{
     env,
@@ -23,7 +23,8 @@ pub(crate) fn cache() -> Result<PathBuf> {
     made(env_path("TRUANT_CACHE").unwrap_or_else(|| root().join(".cache")))
 }
 
-/// The cache that all checkouts of one user share: `$XDG_CACHE_HOME/truant`, else `~/.cache/truant`.
+/// The cache that all checkouts of one user share: `$XDG_CACHE_HOME/truant`, else
+/// `~/.cache/truant`.
 pub(crate) fn shared_cache() -> Result<PathBuf> {
     let base = match env_path("XDG_CACHE_HOME") {
         Some(base) => base,
@@ -37,10 +38,10 @@ pub(crate) fn cargo_home() -> Result<PathBuf> {
     env_path("CARGO_HOME").map_or_else(|| Ok(home()?.join(".cargo")), Ok)
 }
 
-/// Holds the lock of the shared cache until the returned file is dropped, so that two checkouts that
-/// fill it at the same time do so one after the other.
-pub(crate) fn lock_shared_cache() -> Result<File> {
-    let path = shared_cache()?.join("lock");
+/// Holds the lock of the shared cache's entry `name` until the returned file is dropped, so that
+/// two checkouts that fill it at the same time do so one after the other.
+pub(crate) fn lock(name: &str) -> Result<File> {
+    let path = shared_cache()?.join(format!("{name}.lock"));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)

@@ -17,7 +17,8 @@ pub(crate) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-/// The file that `name` means on `PATH`, if any; system folders that a user's `PATH` may lack count.
+/// The file that `name` means on `PATH`, if any; system folders that a user's `PATH` may lack
+/// count.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);

@@ -1,5 +1,5 @@
-//! What the other verbs need, found or installed. Owns the list of needs; how packages, tools and the
-//! sources of `core` are got is in the files beside this one.
+//! What the other verbs need, found or installed. Owns the list of needs; how packages, tools and
+//! the sources of `core` are got is in the files beside this one.
 //!
 //! Nothing is remembered of an earlier run: each need is looked for where it is used, which takes
 //! milliseconds and cannot be out of date.
@@ -11,9 +11,10 @@ pub(crate) mod tools;
 
 use anyhow::Result;
 
-use crate::{paths, sh};
+use crate::sh;
 
-/// Installs all that the other verbs need (Debian or Ubuntu, as root); elsewhere says what is missing
+/// Installs all that the other verbs need (Debian or Ubuntu, as root); elsewhere says what is
+/// missing
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -41,7 +42,8 @@ pub(crate) fn run(_: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that `needs` are met: returns at once if they are, installs what is missing if it can.
+/// Makes sure that `needs` are met: returns at once if they are, installs what is missing if it
+/// can.
 ///
 /// # Errors
 /// What is missing, and how to install it by hand, where this program cannot.
@@ -64,9 +66,4 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
 /// Says that `what` is about to be done, for it may take a while.
 fn say(what: &str) {
     println!("setup: {what}");
-}
-
-/// The cache's lock, for as long as something is put into it.
-fn lock() -> Result<std::fs::File> {
-    paths::lock_shared_cache()
 }

@@ -66,8 +66,8 @@ pub(super) fn of(sh: &Shell, needs: &[Need]) -> Result<Vec<Package>> {
 /// Installs those of `packages` that are missing.
 ///
 /// # Errors
-/// The list of what is missing, and the command that installs it, where this is not Debian or Ubuntu,
-/// or the user is not root.
+/// The list of what is missing, and the command that installs it, where this is not Debian or
+/// Ubuntu, or the user is not root.
 pub(super) fn ensure(sh: &Shell, packages: &[Package]) -> Result<()> {
     let is_missing = |package: &&Package| !package.witness.is_there();
     let (optional, required): (Vec<_>, Vec<_>) =

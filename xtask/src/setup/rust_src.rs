@@ -1,5 +1,5 @@
-//! The sources of `core`, from which it is built for the eBPF target: the toolchain's own, or Debian's
-//! laid over it. Never changes a toolchain, except by asking rustup for the component.
+//! The sources of `core`, from which it is built for the eBPF target: the toolchain's own, or
+//! Debian's laid over it. Never changes a toolchain, except by asking rustup for the component.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use xshell::{Shell, cmd};
 
-use super::{lock, say, suite::Suite};
+use super::{say, suite::Suite};
 use crate::{paths, sh};
 
 /// The suite that has the sources of every recent release.
@@ -46,7 +46,7 @@ pub(super) fn ensure(sh: &Shell) -> Result<()> {
     if find(sh)?.is_some() {
         return Ok(());
     }
-    let _lock = lock()?;
+    let _lock = paths::lock("rust-src")?;
     if find(sh)?.is_some() || (by_rustup(sh) && find(sh)?.is_some()) {
         return Ok(());
     }
@@ -110,8 +110,8 @@ fn from_debian(sh: &Shell, toolchain: &Toolchain) -> Result<()> {
     fs::rename(&partial, &folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-/// A sysroot that is the toolchain's, with the sources added: links, and a compiler that says so. It is
-/// laid anew each time, which takes no time and cannot be out of date.
+/// A sysroot that is the toolchain's, with the sources added: links, and a compiler that says so.
+/// It is laid anew each time, which takes no time and cannot be out of date.
 fn overlay(toolchain: &Toolchain, sources: &Path) -> Result<WithSources> {
     let overlay = paths::cache()?.join("sysroot");
     let lib = overlay.join("lib/rustlib");

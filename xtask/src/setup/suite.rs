@@ -1,5 +1,6 @@
-//! Packages of a Debian suite that is not the machine's own: fetched and verified by apt with settings
-//! of its own, unpacked by the caller. Never touches what is installed, nor the machine's sources.
+//! Packages of a Debian suite that is not the machine's own: fetched and verified by apt with
+//! settings of its own, unpacked by the caller. Never touches what is installed, nor the machine's
+//! sources.
 
 use std::{
     fs,
@@ -21,8 +22,8 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Fetches and verifies the lists of the suite `name`, such as `trixie-backports`, from the mirror
-    /// that the machine itself uses. Needs no root.
+    /// Fetches and verifies the lists of the suite `name`, such as `trixie-backports`, from the
+    /// mirror that the machine itself uses. Needs no root.
     ///
     /// # Errors
     /// The machine has no Debian mirror, or the mirror does not have the suite.

@@ -1,12 +1,12 @@
-//! The tools that cargo builds from source, each version in a folder of the shared cache. Owns their
-//! versions; does not touch what the user installed in cargo's own folder.
+//! The tools that cargo builds from source, each version in a folder of the shared cache. Owns
+//! their versions; does not touch what the user installed in cargo's own folder.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::{Shell, cmd};
 
-use super::{lock, say};
+use super::say;
 use crate::{paths, sh};
 
 /// Links eBPF programs. Its version and LLVM's decide the bytes of the object.
@@ -16,8 +16,9 @@ pub(crate) const BPF_LINKER: Tool = Tool {
     options: &["--no-default-features", "--features", "llvm-22"],
 };
 
-/// Checks licences, sources and duplicates of the dependencies. Built without optimisation and without
-/// the parts that fetch advisories: its work here takes a second, building it should not take many.
+/// Checks licences, sources and duplicates of the dependencies. Built without optimisation and
+/// without the parts that fetch advisories: its work here takes a second, building it should not
+/// take many.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
     version: "0.20.2",
@@ -47,7 +48,7 @@ impl Tool {
         if self.is_there(sh)? {
             return Ok(());
         }
-        let _lock = lock()?;
+        let _lock = paths::lock(self.name)?;
         if self.is_there(sh)? {
             return Ok(());
         }

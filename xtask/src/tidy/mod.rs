@@ -1,5 +1,5 @@
-//! `tidy`: the house's rules that neither rustfmt nor clippy checks. Owns which files are looked at and
-//! how problems are shown; the rules are in the files beside this one.
+//! `tidy`: the house's rules that neither rustfmt nor clippy checks. Owns which files are looked at
+//! and how problems are shown; the rules are in the files beside this one.
 //!
 //! What clippy can check is left to clippy: long functions (`clippy.toml`), `allow` in place of
 //! `expect`, an `expect` without its reason.

@@ -49,7 +49,8 @@ pub(super) fn no_machine_paths(file: &File<'_>) -> Vec<Problem> {
         .collect()
 }
 
-/// Whether `line` has `folder` at the start of a path, and not inside one as in `/proc/1` + `folder`.
+/// Whether `line` has `folder` at the start of a path, and not inside one as in `/proc/1` +
+/// `folder`.
 fn names_folder(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();
