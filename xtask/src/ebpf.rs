@@ -92,7 +92,7 @@ fn cargo<'a>(sh: &'a Shell, command: &str) -> Result<Cmd<'a>> {
 }
 
 /// The compiler's flags, as cargo takes them from its environment.
-fn flags(sources: &[PathBuf]) -> Result<OsString> {
+fn flags(sources: &Path) -> Result<OsString> {
     let mut linker = OsString::from("-Clinker=");
     linker.push(tools::BPF_LINKER.path()?);
     let mut flags = vec![
@@ -113,13 +113,13 @@ fn flags(sources: &[PathBuf]) -> Result<OsString> {
 
 /// The folders whose names differ from machine to machine, and what stands for them in the object.
 /// Of two that match, the compiler takes the later.
-fn remapped(sources: &[PathBuf]) -> Result<Vec<(PathBuf, &'static str)>> {
+fn remapped(sources: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
     let mut map = vec![(paths::root(), "/truant")];
     let cargo_home = paths::cargo_home()?;
     for registry in fs::read_dir(cargo_home.join("registry/src")).into_iter().flatten() {
         map.push((registry?.path(), "/crates"));
     }
-    map.extend(sources.iter().map(|folder| (folder.clone(), "/rust")));
+    map.push((sources.to_owned(), "/rust"));
     Ok(map)
 }
 

@@ -1,7 +1,4 @@
-//! Where things are: the checkout, and the two caches. Owns no content of theirs.
-//!
-//! What is expensive to fetch and the same for every checkout lies in the shared cache; what
-//! belongs to one checkout lies in its own `.cache/`.
+//! Where things are: the checkout, and the cache outside it. Owns no content of theirs.
 
 use std::{
     env,
@@ -18,19 +15,17 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf)
 }
 
-/// This checkout's cache: `$TRUANT_CACHE`, else `.cache/`. It is made if it is not there.
-pub(crate) fn cache() -> Result<PathBuf> {
-    made(env_path("TRUANT_CACHE").unwrap_or_else(|| root().join(".cache")))
-}
-
-/// The cache that all checkouts of one user share: `$XDG_CACHE_HOME/truant`, else
-/// `~/.cache/truant`.
+/// The cache that all checkouts of one user share, so that nothing is fetched twice:
+/// `$TRUANT_CACHE`, else `$XDG_CACHE_HOME/truant`, else `~/.cache/truant`. It is made if it is not
+/// there.
 pub(crate) fn shared_cache() -> Result<PathBuf> {
-    let base = match env_path("XDG_CACHE_HOME") {
-        Some(base) => base,
-        None => home()?.join(".cache"),
+    let dir = match (env_path("TRUANT_CACHE"), env_path("XDG_CACHE_HOME")) {
+        (Some(dir), _) => dir,
+        (None, Some(base)) => base.join("truant"),
+        (None, None) => home()?.join(".cache/truant"),
     };
-    made(base.join("truant"))
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    Ok(dir)
 }
 
 /// Cargo's home: `$CARGO_HOME`, else `~/.cargo`.
@@ -53,9 +48,4 @@ fn home() -> Result<PathBuf> {
 
 fn env_path(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-fn made(dir: PathBuf) -> Result<PathBuf> {
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    Ok(dir)
 }

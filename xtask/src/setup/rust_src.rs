@@ -15,13 +15,15 @@ use crate::{paths, sh};
 
 /// The suite that has the sources of every recent release.
 const SUITE: &str = "trixie-backports";
+/// Where a sysroot has the sources.
+const SOURCES: &str = "lib/rustlib/src/rust";
 
 /// A compiler that knows where the sources of `core` are.
 pub(crate) struct WithSources {
     /// The compiler to use in place of the toolchain's own, if it is not that.
     pub(crate) rustc: Option<PathBuf>,
-    /// The folders that hold the sources, by every name that the compiler may give them.
-    pub(crate) sources: Vec<PathBuf>,
+    /// The folder that holds the sources, as the compiler names it.
+    pub(crate) sources: PathBuf,
 }
 
 /// The compiler, if the sources are there.
@@ -30,15 +32,17 @@ pub(crate) struct WithSources {
 /// The toolchain does not run, or the overlay cannot be written.
 pub(crate) fn find(sh: &Shell) -> Result<Option<WithSources>> {
     let toolchain = Toolchain::current(sh)?;
-    let own = toolchain.sysroot.join("lib/rustlib/src/rust");
-    if has_sources(&own) {
-        return Ok(Some(WithSources { rustc: None, sources: vec![own] }));
+    let sources = toolchain.sysroot.join(SOURCES);
+    if has_sources(&sources) {
+        return Ok(Some(WithSources { rustc: None, sources }));
     }
-    let debian = toolchain.debian_sources()?;
-    if !has_sources(&debian) {
+    let overlay = toolchain.overlay()?;
+    let sources = overlay.join(SOURCES);
+    if !has_sources(&sources) {
         return Ok(None);
     }
-    overlay(&toolchain, &debian).map(Some)
+    let rustc = lay(&overlay, &toolchain)?;
+    Ok(Some(WithSources { rustc: Some(rustc), sources }))
 }
 
 /// Gets the sources if they are not there.
@@ -76,8 +80,10 @@ impl Toolchain {
         Ok(Self { sysroot, release })
     }
 
-    fn debian_sources(&self) -> Result<PathBuf> {
-        Ok(paths::shared_cache()?.join(format!("rust-src-{}", self.release)))
+    /// The sysroot that is this one with Debian's sources added. It lies outside the checkout: the
+    /// compiler is told to rename the paths below both, and mixes up one inside the other.
+    fn overlay(&self) -> Result<PathBuf> {
+        Ok(paths::shared_cache()?.join(format!("sysroot-{}", self.release)))
     }
 }
 
@@ -97,40 +103,35 @@ fn by_rustup(sh: &Shell) -> bool {
 }
 
 fn from_debian(sh: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let (release, folder) = (&toolchain.release, toolchain.debian_sources()?);
+    let (release, sources) = (&toolchain.release, toolchain.overlay()?.join(SOURCES));
     say(&format!("fetching the sources of core {release} from Debian's {SUITE}"));
     let deb = Suite::open(sh, SUITE)?.download(sh, "rust-src", release)?;
-    let partial = folder.with_extension("partial");
+    let partial = sources.with_extension("partial");
     sh.remove_path(&partial)?;
     sh.create_dir(&partial)?;
     let unpack = "dpkg-deb --fsys-tarfile \"$1\" | tar -x -C \"$2\" --strip-components=4 \"$3\"";
     let library = format!("./usr/src/rustc-{release}/library");
     cmd!(sh, "sh -c {unpack} sh {deb} {partial} {library}").quiet().run()?;
-    sh.remove_path(&folder)?;
-    fs::rename(&partial, &folder).with_context(|| format!("cannot make {}", folder.display()))
+    sh.remove_path(&sources)?;
+    fs::rename(&partial, &sources).with_context(|| format!("cannot make {}", sources.display()))
 }
 
-/// A sysroot that is the toolchain's, with the sources added: links, and a compiler that says so.
-/// It is laid anew each time, which takes no time and cannot be out of date.
-fn overlay(toolchain: &Toolchain, sources: &Path) -> Result<WithSources> {
-    let overlay = paths::cache()?.join("sysroot");
-    let lib = overlay.join("lib/rustlib");
-    fs::create_dir_all(lib.join("src"))?;
-    fs::create_dir_all(overlay.join("bin"))?;
-    let inside = lib.join("src/rust");
-    link(sources, &inside)?;
+/// Lays the rest of the overlay: links to the toolchain's libraries, and a compiler that takes the
+/// overlay for its sysroot. Done each time, which takes no time and cannot be out of date.
+fn lay(overlay: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
     for entry in fs::read_dir(toolchain.sysroot.join("lib/rustlib"))? {
         let entry = entry?;
         if entry.path().join("lib").is_dir() {
-            link(&entry.path(), &lib.join(entry.file_name()))?;
+            link(&entry.path(), &overlay.join("lib/rustlib").join(entry.file_name()))?;
         }
     }
     let rustc = overlay.join("bin/rustc");
     let real = toolchain.sysroot.join("bin/rustc");
     let script =
         format!("#!/bin/sh\nexec '{}' --sysroot '{}' \"$@\"\n", real.display(), overlay.display());
+    fs::create_dir_all(overlay.join("bin"))?;
     write_program(&rustc, &script)?;
-    Ok(WithSources { rustc: Some(rustc), sources: vec![sources.to_owned(), inside] })
+    Ok(rustc)
 }
 
 fn link(target: &Path, at: &Path) -> Result<()> {
