@@ -1,3 +1,44 @@
-//! Placeholder until the first verb lands.
+//! The project's own verbs, a file each. This file owns the list of verbs and nothing of what they
+//! do.
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "the verbs talk to the person or the CI log that called them"
+)]
 
-fn main() {}
+mod ebpf;
+mod lint;
+mod paths;
+mod setup;
+mod sh;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Builds, checks and sets up truant.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Verb {
+    Setup(setup::Args),
+    Ebpf(ebpf::Args),
+    Lint(lint::Args),
+    Tidy(tidy::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Verb::parse() {
+        Verb::Setup(args) => setup::run(&args),
+        Verb::Ebpf(args) => ebpf::run(&args),
+        Verb::Lint(args) => lint::run(&args),
+        Verb::Tidy(args) => tidy::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
