@@ -1,3 +1,20 @@
-//! Placeholder until the first verb lands.
+//! The project's own verbs; each verb is one module. Owns the verb list alone.
 
-fn main() {}
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The project's own verbs.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Verb {
+    Vm(vm::Args),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Verb::parse() {
+        Verb::Vm(args) => vm::run(&args),
+    }
+}
