@@ -13,7 +13,7 @@ enum Verb {
     Vm(vm::Args),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     match Verb::parse() {
         Verb::Vm(args) => vm::run(&args),
     }

@@ -79,7 +79,7 @@ impl Guest {
             mem: "2G".to_owned(),
             files: Vec::new(),
             command: command.iter().cloned().map(Into::into).collect(),
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
         }
     }
 
@@ -113,14 +113,16 @@ impl Guest {
         O: Write + Send + 'static,
         E: Write + Send + 'static,
     {
-        let kernel = kernels::image(&self.kernel)?;
+        let kernels::Image { vmlinuz: kernel, modules } = kernels::image(&self.kernel)?;
         let folder = tempfile::Builder::new().prefix("truant-vm-").tempdir()?;
         let archive = folder.path().join("initramfs");
-        let contents = Contents { cgroup: self.cgroup, command: &self.command, files: &self.files };
+        let (command, files) = (&self.command, &self.files);
+        let contents = Contents { cgroup: self.cgroup, command, modules: &modules, files };
         initramfs::write(&contents, &archive)?;
         let (root, smp, mem) = (Root::Initramfs(archive), self.smp, self.mem.clone());
         let machine = Machine { kernel, root, accel, smp, mem };
-        let [console, out, err, status] = qemu::PORTS.map(|name| Port::open(folder.path(), name));
+        let open = |name| Port::open(folder.path(), name);
+        let ([console, status], [out, err]) = (qemu::SERIAL.map(open), qemu::VIRTIO.map(open));
         let (console, out, err, status) = (console?, out?, err?, status?);
         let (console_bytes, stdout, stderr) =
             (pour(console.1, Vec::new()), pour(out.1, stdout), pour(err.1, stderr));
@@ -268,7 +270,8 @@ mod tests {
 
     #[test]
     fn a_timeout_shows_the_end_of_the_console() {
-        let console = (0..100).map(|n| format!("line {n}\n")).collect::<String>();
+        let lines: Vec<_> = (0..100).map(|n| format!("line {n}")).collect();
+        let console = lines.join("\n");
         let status = Ending::TimedOut.status(&console, "", Duration::from_secs(5));
         let text = status.unwrap_err().to_string();
         assert!(text.contains("after 5s") && text.ends_with("line 99"), "{text}");

@@ -16,7 +16,7 @@ use cpio::newc::{Builder, ModeFileType, trailer};
 const INIT: &str = include_str!("init.sh");
 
 /// Folders that have to exist before anything is mounted.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "bin",
     "dev",
     "etc",
@@ -29,6 +29,7 @@ const FOLDERS: [&str; 12] = [
     "usr/local",
     "usr/local/bin",
     "vm",
+    "vm/modules",
 ];
 
 /// What is mounted below `/sys/fs/cgroup` of a guest.
@@ -46,6 +47,8 @@ pub(crate) enum Cgroup {
 pub(super) struct Contents<'a> {
     pub(super) cgroup: Cgroup,
     pub(super) command: &'a [OsString],
+    /// Kernel modules to load, in order.
+    pub(super) modules: &'a [PathBuf],
     /// Pairs of an absolute guest path and a host file, whose permissions are kept.
     pub(super) files: &'a [(PathBuf, PathBuf)],
 }
@@ -67,6 +70,9 @@ pub(super) fn write(contents: &Contents<'_>, path: &Path) -> Result<()> {
     archive.text("etc/group", b"root:x:0:\n")?;
     archive.text("vm/cgroup", format!("{:?}\n", contents.cgroup).to_lowercase().as_bytes())?;
     archive.text("vm/command", &command_script(contents.command))?;
+    for (index, module) in contents.modules.iter().enumerate() {
+        archive.host_file(&Path::new("vm/modules").join(format!("{index}.ko")), module)?;
+    }
     for (guest, host) in contents.files {
         archive.host_file(guest.strip_prefix("/").unwrap_or(guest), host)?;
     }

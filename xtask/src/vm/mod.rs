@@ -9,6 +9,7 @@ mod debian;
 mod guest;
 mod initramfs;
 mod kernels;
+mod packages;
 mod ports;
 mod qemu;
 
@@ -65,7 +66,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb. The status is the command's; 125 if there is none, with the reason on stderr.
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> ExitCode {
     let ran = plan(args).and_then(|guest| match &args.btf {
         Some(file) => save_btf(guest, file),
         None => guest.run_passthrough(),
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let _ = writeln!(std::io::stderr(), "vm: {error:#}");
         COULD_NOT_RUN
     });
-    Ok(ExitCode::from(status))
+    ExitCode::from(status)
 }
 
 fn save_btf(mut guest: Guest, file: &Path) -> Result<u8> {

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 /// The program; in Debian's `qemu-system-x86`.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
-/// The guest's serial ports, in order, by the name of the socket that each is connected to.
-pub(super) const PORTS: [&str; 4] = ["console", "stdout", "stderr", "status"];
+/// The serial ports, in the guest's order, by the name of the socket that each is connected to.
+pub(super) const SERIAL: [&str; 2] = ["console", "status"];
+
+/// The virtio ports, likewise; the guest numbers them from one.
+pub(super) const VIRTIO: [&str; 2] = ["stdout", "stderr"];
 
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +57,14 @@ pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
     match &machine.root {
         Root::Initramfs(archive) => add(&["-initrd", &archive.to_string_lossy()]),
     }
-    for port in PORTS {
-        let socket = sockets.join(port);
-        add(&["-chardev", &format!("socket,id={port},path={}", socket.display())]);
-        add(&["-serial", &format!("chardev:{port}")]);
+    let socket = |port: &str| format!("socket,id={port},path={}", sockets.join(port).display());
+    for port in SERIAL {
+        add(&["-chardev", &socket(port), "-serial", &format!("chardev:{port}")]);
+    }
+    add(&["-device", "virtio-serial-pci,disable-legacy=on,vectors=2"]);
+    for (port, number) in VIRTIO.iter().zip(1..) {
+        let device = format!("virtserialport,chardev={port},nr={number}");
+        add(&["-chardev", &socket(port), "-device", &device]);
     }
     arguments
 }
@@ -102,10 +109,17 @@ mod tests {
     }
 
     #[test]
-    fn the_ports_are_in_the_order_that_the_guest_numbers_them() {
+    fn the_ports_are_in_the_order_in_which_the_guest_numbers_them() {
         let line = line(Accel::Kvm);
-        let at = |port: &str| line.find(&format!("-serial chardev:{port}")).unwrap();
-        assert!(at("console") < at("stdout") && at("stdout") < at("stderr"), "{line}");
-        assert!(at("stderr") < at("status"), "{line}");
+        let at = |words: &str| line.find(words).unwrap();
+        assert!(at("-serial chardev:console") < at("-serial chardev:status"), "{line}");
+        assert!(
+            line.contains("path=/t/stdout -device virtserialport,chardev=stdout,nr=1"),
+            "{line}"
+        );
+        assert!(
+            line.contains("path=/t/stderr -device virtserialport,chardev=stderr,nr=2"),
+            "{line}"
+        );
     }
 }
