@@ -127,7 +127,8 @@ impl Guest {
         let (console_bytes, stdout, stderr) =
             (pour(console.1, Vec::new()), pour(out.1, stdout), pour(err.1, stderr));
         let mut qemu = Qemu::start(&machine, folder.path())?;
-        let ending = qemu.watch(&status.1, self.timeout, folder);
+        let mut folder = Some(folder);
+        let ending = qemu.watch(&status.1, self.timeout, &mut folder);
         let complaint = qemu.end();
         [console.0, out.0, err.0, status.0].into_iter().for_each(Port::close);
         let console = String::from_utf8_lossy(&joined(console_bytes)).into_owned();
@@ -206,9 +207,13 @@ impl Qemu {
 
     /// Waits for the status, the end of QEMU or of the time. The folder goes as soon as the guest
     /// runs: by then QEMU has read and connected all that is in it.
-    fn watch(&mut self, status: &Receiver<Vec<u8>>, limit: Duration, folder: TempDir) -> Ending {
+    fn watch(
+        &mut self,
+        status: &Receiver<Vec<u8>>,
+        limit: Duration,
+        folder: &mut Option<TempDir>,
+    ) -> Ending {
         let start = Instant::now();
-        let mut folder = Some(folder);
         let mut heard = Vec::new();
         loop {
             match status.recv_timeout(TICK) {

@@ -71,7 +71,13 @@ esac
 
 # Pipes, because the command's stdout is not a terminal; and one reader each, so that what the
 # command wrote is on its way when it ends.
+tries=0
 until [ -c /dev/vport0p1 ] && [ -c /dev/vport0p2 ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 1000 ]; then
+        echo "the guest has no virtio ports for the command's output"
+        poweroff -f
+    fi
     usleep 10000
 done
 mkfifo /run/stdout /run/stderr

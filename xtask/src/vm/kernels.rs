@@ -30,8 +30,8 @@ const BACKPORTS: &str = "trixie-backports";
 /// What carries the command's output, in the order in which it is loaded. Kernels have either all
 /// of a driver's modules or the driver built in.
 const MODULES: [&str; 6] = [
-    "virtio/virtio",
     "virtio/virtio_ring",
+    "virtio/virtio",
     "virtio/virtio_pci_legacy_dev",
     "virtio/virtio_pci_modern_dev",
     "virtio/virtio_pci",
