@@ -11,6 +11,7 @@ mod initramfs;
 mod kernels;
 mod packages;
 mod ports;
+mod process;
 mod qemu;
 
 use std::ffi::OsString;
