@@ -12,6 +12,7 @@ mod paths;
 mod setup;
 mod sh;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ enum Verb {
     Ebpf(ebpf::Args),
     Lint(lint::Args),
     Tidy(tidy::Args),
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
+        Verb::Vm(args) => return vm::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

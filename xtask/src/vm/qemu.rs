@@ -1,0 +1,125 @@
+//! QEMU's command line for a guest, as data. Owns the machine, the kernel's parameters and which
+//! port carries what; starting and watching the process is not done here.
+
+use std::path::{Path, PathBuf};
+
+/// The program; in Debian's `qemu-system-x86`.
+pub(super) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The serial ports, in the guest's order, by the name of the socket that each is connected to.
+pub(super) const SERIAL: [&str; 2] = ["console", "status"];
+
+/// The virtio ports, likewise; the guest numbers them from one.
+pub(super) const VIRTIO: [&str; 2] = ["stdout", "stderr"];
+
+/// What runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accel {
+    Kvm,
+    /// Emulation, one thread for each CPU.
+    Tcg,
+    /// Emulation with a clock that counts instructions; one CPU.
+    Icount,
+}
+
+/// What the guest boots into. A disk image with an init of its own would be a second variant.
+#[derive(Clone, Debug)]
+pub(super) enum Root {
+    Initramfs(PathBuf),
+}
+
+/// All that QEMU has to know.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) kernel: PathBuf,
+    pub(super) root: Root,
+    pub(super) accel: Accel,
+    pub(super) smp: u32,
+    /// In QEMU's notation.
+    pub(super) mem: String,
+}
+
+/// QEMU's arguments. The ports' sockets are expected in `sockets`, listening.
+pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut add = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
+    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc"]);
+    match machine.accel {
+        Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
+        Accel::Tcg => add(&["-accel", "tcg,thread=multi", "-cpu", "max"]),
+        Accel::Icount => {
+            add(&["-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]);
+        }
+    }
+    let smp = if machine.accel == Accel::Icount { 1 } else { machine.smp };
+    add(&["-smp", &smp.to_string(), "-m", &machine.mem]);
+    add(&["-kernel", &machine.kernel.to_string_lossy(), "-append", &parameters(machine)]);
+    match &machine.root {
+        Root::Initramfs(archive) => add(&["-initrd", &archive.to_string_lossy()]),
+    }
+    let socket = |port: &str| format!("socket,id={port},path={}", sockets.join(port).display());
+    for port in SERIAL {
+        add(&["-chardev", &socket(port), "-serial", &format!("chardev:{port}")]);
+    }
+    add(&["-device", "virtio-serial-pci,disable-legacy=on,vectors=2"]);
+    for (port, number) in VIRTIO.iter().zip(1..) {
+        let device = format!("virtserialport,chardev={port},nr={number}");
+        add(&["-chardev", &socket(port), "-device", &device]);
+    }
+    arguments
+}
+
+/// The kernel's command line: quiet, because each console byte is an exit of the emulator; an oops
+/// is a failure; memory+swap is counted on 5.10 too; and an overloaded host is not the guest's
+/// fault.
+fn parameters(machine: &Machine) -> String {
+    let mut parameters = "console=ttyS0 quiet panic=-1 oops=panic swapaccount=1 nowatchdog \
+         rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on"
+        .to_owned();
+    if machine.accel == Accel::Icount {
+        // A layout of its own for each boot would show in the figures.
+        parameters += " nokaslr";
+    }
+    parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(accel: Accel) -> String {
+        let root = Root::Initramfs("/t/initramfs".into());
+        let machine = Machine { kernel: "/k".into(), root, accel, smp: 3, mem: "1G".into() };
+        arguments(&machine, Path::new("/t")).join(" ")
+    }
+
+    #[test]
+    fn emulation_uses_all_cpus() {
+        let line = line(Accel::Tcg);
+        assert!(line.contains("-accel tcg,thread=multi -cpu max -smp 3 -m 1G"), "{line}");
+        assert!(line.contains("-initrd /t/initramfs"), "{line}");
+        assert!(!line.contains("icount") && !line.contains("nokaslr"), "{line}");
+    }
+
+    #[test]
+    fn counting_instructions_takes_one_cpu_and_a_fixed_layout() {
+        let line = line(Accel::Icount);
+        assert!(line.contains("-icount shift=0,sleep=off -smp 1"), "{line}");
+        assert!(line.contains("nokaslr"), "{line}");
+    }
+
+    #[test]
+    fn the_ports_are_in_the_order_in_which_the_guest_numbers_them() {
+        let line = line(Accel::Kvm);
+        let at = |words: &str| line.find(words).unwrap();
+        assert!(at("-serial chardev:console") < at("-serial chardev:status"), "{line}");
+        assert!(
+            line.contains("path=/t/stdout -device virtserialport,chardev=stdout,nr=1"),
+            "{line}"
+        );
+        assert!(
+            line.contains("path=/t/stderr -device virtserialport,chardev=stderr,nr=2"),
+            "{line}"
+        );
+    }
+}
