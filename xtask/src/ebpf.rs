@@ -163,3 +163,26 @@ fn sections(object: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
         .map(|section| Ok((section.name()?.to_owned(), section.data()?.to_vec())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use object::{Object as _, ObjectSection as _};
+
+    use super::differing;
+
+    #[test]
+    fn the_section_that_changed_is_named() {
+        let program = std::env::current_exe().expect("this test's own program");
+        let old = fs::read(program).expect("its bytes");
+        let file = object::File::parse(&*old).expect("an object file");
+        let text = file.section_by_name(".text").expect("its code");
+        let (start, _) = text.file_range().expect("code in the file");
+
+        let mut new = old.clone();
+        new[usize::try_from(start).expect("a small offset")] ^= 1;
+        assert_eq!(differing(&old, &new).expect("two object files"), [".text"]);
+        assert!(differing(&old, b"no object").is_err());
+    }
+}

@@ -92,7 +92,9 @@ fn has_sources(folder: &Path) -> bool {
     ["library/Cargo.lock", "library/core/src/lib.rs"].iter().all(|file| folder.join(file).is_file())
 }
 
+/// Asks rustup for the component; where it may not fetch, it says so at once.
 fn by_rustup(sh: &Shell) -> bool {
+    say("asking rustup for the sources of core");
     sh::which("rustup").is_some()
         && cmd!(sh, "rustup component add rust-src")
             .quiet()
