@@ -75,7 +75,7 @@ pub(crate) fn clippy(sh: &Shell) -> Result<()> {
 /// A cargo command on the programs, with all that decides the object's bytes.
 fn cargo<'a>(sh: &'a Shell, command: &str) -> Result<Cmd<'a>> {
     setup::ensure(&[Need::Ebpf])?;
-    let compiler = rust_src::find(sh)?.context("the sources of core are gone")?;
+    let toolchain = rust_src::find(sh)?.context("the sources of core are gone")?;
     let (cargo, target_dir) = (sh::cargo(), target_dir());
     let mut cmd = cmd!(sh, "{cargo} {command} --quiet --locked --package truant-ebpf")
         .args(["--features=probes", "--profile=ebpf", "-Zbuild-std=core", "--target", TARGET])
@@ -83,10 +83,11 @@ fn cargo<'a>(sh: &'a Shell, command: &str) -> Result<Cmd<'a>> {
         .arg(target_dir)
         // What lets a stable compiler build `core` itself.
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(&compiler.sources)?)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(&toolchain.sources)?)
         .quiet();
-    if let Some(rustc) = compiler.rustc {
-        cmd = cmd.env("RUSTC", rustc);
+    if let Some(overlay) = toolchain.overlay {
+        // The second is what clippy asks.
+        cmd = cmd.env("RUSTC", overlay.join("bin/rustc")).env("SYSROOT", overlay);
     }
     Ok(cmd)
 }
@@ -136,7 +137,7 @@ fn check(built: &Path, committed: &Path) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{COMMITTED} is not what the source gives: {} differ; the new object is {}, \
+        "{COMMITTED} is not what the source gives; it differs in {}; the new object is {}, \
          and `cargo xtask ebpf` installs it",
         differing(&old, &new)?.join(", "),
         built.display()
@@ -161,4 +162,27 @@ fn sections(object: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
     file.sections()
         .map(|section| Ok((section.name()?.to_owned(), section.data()?.to_vec())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use object::{Object as _, ObjectSection as _};
+
+    use super::differing;
+
+    #[test]
+    fn the_section_that_changed_is_named() {
+        let program = std::env::current_exe().expect("this test's own program");
+        let old = fs::read(program).expect("its bytes");
+        let file = object::File::parse(&*old).expect("an object file");
+        let text = file.section_by_name(".text").expect("its code");
+        let (start, _) = text.file_range().expect("code in the file");
+
+        let mut new = old.clone();
+        new[usize::try_from(start).expect("a small offset")] ^= 1;
+        assert_eq!(differing(&old, &new).expect("two object files"), [".text"]);
+        assert!(differing(&old, b"no object").is_err());
+    }
 }

@@ -18,15 +18,15 @@ const SUITE: &str = "trixie-backports";
 /// Where a sysroot has the sources.
 const SOURCES: &str = "lib/rustlib/src/rust";
 
-/// A compiler that knows where the sources of `core` are.
+/// The toolchain, with where the sources of `core` are.
 pub(crate) struct WithSources {
-    /// The compiler to use in place of the toolchain's own, if it is not that.
-    pub(crate) rustc: Option<PathBuf>,
+    /// The sysroot to use in place of the toolchain's own, if it is not that.
+    pub(crate) overlay: Option<PathBuf>,
     /// The folder that holds the sources, as the compiler names it.
     pub(crate) sources: PathBuf,
 }
 
-/// The compiler, if the sources are there.
+/// The toolchain, if the sources are there.
 ///
 /// # Errors
 /// The toolchain does not run, or the overlay cannot be written.
@@ -34,15 +34,15 @@ pub(crate) fn find(sh: &Shell) -> Result<Option<WithSources>> {
     let toolchain = Toolchain::current(sh)?;
     let sources = toolchain.sysroot.join(SOURCES);
     if has_sources(&sources) {
-        return Ok(Some(WithSources { rustc: None, sources }));
+        return Ok(Some(WithSources { overlay: None, sources }));
     }
     let overlay = toolchain.overlay()?;
     let sources = overlay.join(SOURCES);
     if !has_sources(&sources) {
         return Ok(None);
     }
-    let rustc = lay(&overlay, &toolchain)?;
-    Ok(Some(WithSources { rustc: Some(rustc), sources }))
+    lay(&overlay, &toolchain)?;
+    Ok(Some(WithSources { overlay: Some(overlay), sources }))
 }
 
 /// Gets the sources if they are not there.
@@ -92,7 +92,9 @@ fn has_sources(folder: &Path) -> bool {
     ["library/Cargo.lock", "library/core/src/lib.rs"].iter().all(|file| folder.join(file).is_file())
 }
 
+/// Asks rustup for the component; where it may not fetch, it says so at once.
 fn by_rustup(sh: &Shell) -> bool {
+    say("asking rustup for the sources of core");
     sh::which("rustup").is_some()
         && cmd!(sh, "rustup component add rust-src")
             .quiet()
@@ -118,7 +120,7 @@ fn from_debian(sh: &Shell, toolchain: &Toolchain) -> Result<()> {
 
 /// Lays the rest of the overlay: links to the toolchain's libraries, and a compiler that takes the
 /// overlay for its sysroot. Done each time, which takes no time and cannot be out of date.
-fn lay(overlay: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
+fn lay(overlay: &Path, toolchain: &Toolchain) -> Result<()> {
     for entry in fs::read_dir(toolchain.sysroot.join("lib/rustlib"))? {
         let entry = entry?;
         if entry.path().join("lib").is_dir() {
@@ -130,8 +132,7 @@ fn lay(overlay: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
     let script =
         format!("#!/bin/sh\nexec '{}' --sysroot '{}' \"$@\"\n", real.display(), overlay.display());
     fs::create_dir_all(overlay.join("bin"))?;
-    write_program(&rustc, &script)?;
-    Ok(rustc)
+    write_program(&rustc, &script)
 }
 
 fn link(target: &Path, at: &Path) -> Result<()> {
