@@ -21,7 +21,7 @@ const HIERARCHIES_MAX: u32 = 40;
 #[inline(always)]
 fn at<T>(address: u64) -> Read<T> {
     // SAFETY: the helper checks the address and copies; `T` is an integer or an array of them.
-    unsafe { bpf_probe_read_kernel(address as *const T) }.map_err(|_| Counter::Unreadable)
+    unsafe { bpf_probe_read_kernel(address as *const T) }.map_err(|_errno| Counter::Unreadable)
 }
 
 #[inline(always)]
@@ -168,7 +168,7 @@ impl Cgroup {
         // SAFETY: the helper checks the address, and writes at most the length of `to`.
         unsafe { bpf_probe_read_kernel_str_bytes(name as *const u8, to) }
             .map(|_| ())
-            .map_err(|_| Counter::Unreadable)
+            .map_err(|_errno| Counter::Unreadable)
     }
 }
 

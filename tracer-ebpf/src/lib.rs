@@ -56,7 +56,7 @@ pub const fn charge_key(cgroup: u64, tgid: u32, epoch: u32) -> [u64; 2] {
 /// The process id and the epoch of a key's second word.
 #[must_use]
 pub const fn split_charge_key(word: u64) -> (u32, u32) {
-    (word as u32, (word >> 32) as u32)
+    ((word & 0xffff_ffff) as u32, (word >> 32) as u32)
 }
 
 /// What is summed in a row: the index into its four numbers.
@@ -99,9 +99,7 @@ pub enum Constant {
     Sock,
     /// 1 where `mark_victim` passes a task (6.9 and later), 0 where it passes a process id.
     OomPassesTask,
-    /// Bytes in the ring from which on a record wakes the reader.
-    WakeAt,
 }
 
 /// How many constants there are.
-pub const CONSTANTS: usize = 7;
+pub const CONSTANTS: usize = 6;

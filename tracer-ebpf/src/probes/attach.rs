@@ -18,13 +18,13 @@ use crate::{
     maps::MOVES,
 };
 
-// kernel: int cgroup_attach_task(struct cgroup *, struct task_struct *, bool) since 5.10
+// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[fentry(function = "cgroup_attach_task")]
 fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
     settle(try_enter(ctx.arg(0), ctx.arg(1), ctx.arg(2)))
 }
 
-// kernel: int cgroup_attach_task(struct cgroup *, struct task_struct *, bool) since 5.10
+// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[fexit(function = "cgroup_attach_task")]
 fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     let returned: i32 = ctx.arg(3);
@@ -32,7 +32,7 @@ fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     settle(try_leave(returned))
 }
 
-// kernel: int cgroup_attach_task(struct cgroup *, struct task_struct *, bool) since 5.10
+// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[kprobe(function = "cgroup_attach_task")]
 fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     let (Some(to), Some(task), Some(whole)) = (ctx.arg(0), ctx.arg(1), ctx.arg(2)) else {
@@ -41,13 +41,13 @@ fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     settle(try_enter(to, task, whole))
 }
 
-// kernel: int cgroup_attach_task(struct cgroup *, struct task_struct *, bool) since 5.10
+// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[kretprobe(function = "cgroup_attach_task")]
 fn kretprobe_cgroup_attach_task(ctx: RetProbeContext) -> u32 {
     settle(try_leave(ctx.ret()))
 }
 
-// kernel: trace cgroup_attach_task(struct cgroup *, const char *, struct task_struct *, bool) since 5.10
+// kernel: trace cgroup_attach_task(cgroup *, const char *, task_struct *, bool) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 fn tracepoint_cgroup_attach_task(ctx: RawTracePointContext) -> u32 {
     let whole: u8 = ctx.arg(3);
@@ -61,7 +61,7 @@ fn try_enter(to: u64, task: u64, whole: u64) -> Result<(), Counter> {
     let call = [from, to, task, whole & 0xff];
     MOVES
         .insert(bpf_get_current_pid_tgid(), call, u64::from(BPF_ANY))
-        .map_err(|_| Counter::InFlightFull)
+        .map_err(|_errno| Counter::InFlightFull)
 }
 
 /// Reports the remembered move if the call succeeded.
@@ -73,7 +73,7 @@ fn try_leave(returned: i32) -> Result<(), Counter> {
         // The call was already under way when the entry was attached, or its failure is counted.
         return Ok(());
     };
-    MOVES.remove(thread).map_err(|_| Counter::InFlightFull)?;
+    MOVES.remove(thread).map_err(|_errno| Counter::InFlightFull)?;
     if returned != 0 {
         return Ok(());
     }
@@ -98,6 +98,6 @@ fn try_report(from: u64, to: Cgroup, task: Task, whole: bool) -> Result<(), Coun
         to: destination,
         hierarchy: to.root()?.id()?,
         mover: (bpf_get_current_pid_tgid() >> 32) as u32,
-        mover_comm: bpf_get_current_comm().map_err(|_| Counter::Unreadable)?,
+        mover_comm: bpf_get_current_comm().map_err(|_errno| Counter::Unreadable)?,
     })
 }

@@ -19,7 +19,7 @@ use crate::{
     sums::sum,
 };
 
-// kernel: bool page_counter_try_charge(struct page_counter *, unsigned long, struct page_counter **) since 5.10
+// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
 #[fexit(function = "page_counter_try_charge")]
 fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
     let charged: u8 = ctx.arg(3);
@@ -29,37 +29,37 @@ fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
     settle(try_charge(ctx.arg(0), ctx.arg(1), fail, charged != 0))
 }
 
-// kernel: void page_counter_charge(struct page_counter *, unsigned long) since 5.10
+// kernel: void page_counter_charge(page_counter *, unsigned long) since 5.10
 #[fexit(function = "page_counter_charge")]
 fn fexit_page_counter_charge(ctx: FExitContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Charged, ctx.arg(1)))
 }
 
-// kernel: void page_counter_uncharge(struct page_counter *, unsigned long) since 5.10
+// kernel: void page_counter_uncharge(page_counter *, unsigned long) since 5.10
 #[fexit(function = "page_counter_uncharge")]
 fn fexit_page_counter_uncharge(ctx: FExitContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Uncharged, ctx.arg(1)))
 }
 
-// kernel: bool page_counter_try_charge(struct page_counter *, unsigned long, struct page_counter **) since 5.10
+// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
 #[kprobe(function = "page_counter_try_charge")]
 fn kprobe_page_counter_try_charge(ctx: ProbeContext) -> u32 {
     settle(try_enter(&ctx))
 }
 
-// kernel: bool page_counter_try_charge(struct page_counter *, unsigned long, struct page_counter **) since 5.10
+// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
 #[kretprobe(function = "page_counter_try_charge")]
 fn kretprobe_page_counter_try_charge(ctx: RetProbeContext) -> u32 {
     settle(try_leave(&ctx))
 }
 
-// kernel: void page_counter_charge(struct page_counter *, unsigned long) since 5.10
+// kernel: void page_counter_charge(page_counter *, unsigned long) since 5.10
 #[kprobe(function = "page_counter_charge")]
 fn kprobe_page_counter_charge(ctx: ProbeContext) -> u32 {
     settle(try_add_arguments(&ctx, Sum::Charged))
 }
 
-// kernel: void page_counter_uncharge(struct page_counter *, unsigned long) since 5.10
+// kernel: void page_counter_uncharge(page_counter *, unsigned long) since 5.10
 #[kprobe(function = "page_counter_uncharge")]
 fn kprobe_page_counter_uncharge(ctx: ProbeContext) -> u32 {
     settle(try_add_arguments(&ctx, Sum::Uncharged))
@@ -110,7 +110,7 @@ fn try_enter(ctx: &ProbeContext) -> Result<(), Counter> {
     }
     CALLS
         .insert(frame_at_entry(ctx), [counter, pages, fail], u64::from(BPF_ANY))
-        .map_err(|_| Counter::InFlightFull)
+        .map_err(|_errno| Counter::InFlightFull)
 }
 
 #[inline(always)]
@@ -118,7 +118,7 @@ fn try_leave(ctx: &RetProbeContext) -> Result<(), Counter> {
     let frame = frame_at_return(ctx);
     // SAFETY: only the call of this frame writes its entry, and it is returning.
     let Some(&[counter, pages, fail]) = (unsafe { CALLS.get(frame) }) else { return Ok(()) };
-    let removed = CALLS.remove(frame).map_err(|_| Counter::InFlightFull);
+    let removed = CALLS.remove(frame).map_err(|_errno| Counter::InFlightFull);
     let charged = ctx.ret::<u8>() != 0;
     try_charge(counter, pages, || Ok(fail), charged)?;
     removed

@@ -46,6 +46,6 @@ fn try_fork(parent: Task, child: Task) -> Result<(), Counter> {
         return emit(forked);
     }
     forked.kind = Kind::Born as u32;
-    let parent_comm = bpf_get_current_comm().map_err(|_| Counter::Unreadable)?;
+    let parent_comm = bpf_get_current_comm().map_err(|_errno| Counter::Unreadable)?;
     emit(Born { forked, from, to, parent_comm })
 }

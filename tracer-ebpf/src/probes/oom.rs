@@ -12,7 +12,7 @@ use crate::{
     kernel::Task,
 };
 
-// kernel: trace mark_victim(int) since 5.10 | trace mark_victim(struct task_struct *, uid_t) since 6.9
+// kernel: trace mark_victim(int) since 5.10 | mark_victim(task_struct *, uid_t) since 6.9
 #[raw_tracepoint(tracepoint = "mark_victim")]
 fn tracepoint_mark_victim(ctx: RawTracePointContext) -> u32 {
     settle(try_oom(&ctx))

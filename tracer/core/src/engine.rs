@@ -6,7 +6,7 @@ use crate::{
     findings::Findings,
     guard::Guard,
     ids::{BootTime, CgroupKey, HierarchyId, Task},
-    input::{Facts, Input, LossCause, Need},
+    input::{Facts, Hook, Input, LossCause, Need},
     ledger::{Book, Context},
     losses::Losses,
     moves::Moves,
@@ -45,6 +45,7 @@ impl Engine {
     ///
     /// What was charged after the last [`Input::IntervalEnded`] is never reported, so one should
     /// come right before [`Input::Ended`]. After that all inputs are ignored.
+    #[expect(clippy::too_many_lines, reason = "one arm for each input, and nothing else")]
     pub fn feed(&mut self, input: Input, out: &mut Vec<Report>) {
         if self.ended {
             return;
@@ -110,6 +111,18 @@ impl Engine {
         paths
     }
 
+    /// The memory cgroups whose usage matters where charges cannot be traced, by id and path: the
+    /// guarded ones, and those right below the hierarchy's root, which is where strays end up.
+    pub fn to_poll(&self) -> Vec<(u64, Box<[u8]>)> {
+        let memory = self.facts.as_ref().and_then(|facts| facts.memory);
+        let Some(hierarchy) = memory else { return Vec::new() };
+        let matters = |path: &[u8]| {
+            let is_top = path.split(|byte| *byte == b'/').nth(2).is_none();
+            path != b"/" && (is_top || self.guard.root(path).is_some())
+        };
+        self.tree.existing(hierarchy).filter(|(_, path)| matters(path)).collect()
+    }
+
     /// Whether this is truant itself.
     pub(crate) fn is_own(&self, task: &Task) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.own_pid == task.tgid)
@@ -164,13 +177,22 @@ impl Engine {
     }
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        let all_known = self.knows_all_memory();
         let Self { tree, guard, tasks, losses, book, .. } = self;
-        let ledger = book.end_interval(at, Context { tree, guard, tasks, losses });
+        let ledger = book.end_interval(at, Context { tree, guard, tasks, losses, all_known });
         out.push(Report::Charges(ledger));
         for key in self.tree.expired() {
             self.forget(key);
         }
         self.losses.flush(at, out);
+    }
+
+    /// Whether the memory hierarchy was scanned, and its cgroups are followed since.
+    fn knows_all_memory(&self) -> bool {
+        let Some(facts) = self.facts.as_deref() else { return false };
+        let is_followed = |hook: &Hook| hook.need == Need::Lifecycle && hook.way.is_some();
+        let scanned = facts.memory.is_some_and(|memory| self.tree.has_root(memory));
+        scanned && facts.hooks.iter().any(is_followed)
     }
 
     /// Forgets a cgroup, or puts it off until all below it are forgotten.
@@ -195,8 +217,9 @@ impl Engine {
     fn end(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.ended = true;
         // Whoever was charged in the last interval has no other chance to be found.
+        let all_known = self.knows_all_memory();
         for _ in 0..2 {
-            self.book.count_unnamed(&self.tree, &mut self.losses);
+            self.book.count_unnamed(&self.tree, &mut self.losses, all_known);
         }
         self.losses.flush(at, out);
         out.push(Report::Summary(Box::new(self.summary(at))));

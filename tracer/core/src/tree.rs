@@ -75,6 +75,11 @@ impl Tree {
         }
     }
 
+    /// Whether a hierarchy's root is known, and so what is below it.
+    pub(crate) fn has_root(&self, id: HierarchyId) -> bool {
+        self.roots.contains_key(&id)
+    }
+
     /// What is known of a hierarchy.
     pub(crate) fn hierarchy_of(&self, id: HierarchyId) -> Option<&Hierarchy> {
         self.hierarchies.get(&id)
@@ -239,6 +244,16 @@ impl Tree {
         let keys = roots.map(|(hierarchy, id)| CgroupKey { hierarchy, id });
         let names = keys.filter_map(|key| self.names.get(&key)).flat_map(BTreeMap::keys);
         names.map(|name| [b"/", &**name].concat().into()).collect()
+    }
+
+    /// The cgroups of a hierarchy whose directories exist, with their paths.
+    pub(crate) fn existing(
+        &self,
+        hierarchy: HierarchyId,
+    ) -> impl Iterator<Item = (u64, Box<[u8]>)> {
+        let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
+        let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
+        live.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
     }
 
     /// How many cgroups, names and removed cgroups there are.

@@ -28,8 +28,6 @@ pub(crate) struct CgroupRoot {
     pub(crate) hierarchy: HierarchyId,
     /// The root cgroup's id.
     pub(crate) id: u64,
-    /// Whether this view of it can be written to.
-    pub(crate) writable: bool,
     dir: OwnedFd,
     point: Option<PathBuf>,
 }
@@ -84,7 +82,7 @@ pub(crate) enum RootError {
 impl CgroupRoot {
     /// A mount without a path.
     pub(super) fn private(hierarchy: HierarchyId, dir: OwnedFd, id: u64) -> Self {
-        Self { hierarchy, id, writable: false, dir, point: None }
+        Self { hierarchy, id, dir, point: None }
     }
 
     /// Whether it is the root of the hierarchy itself, whatever the cgroup namespace.
@@ -104,6 +102,7 @@ impl CgroupRoot {
     }
 
     /// A path to the directory of the cgroup with this path in the hierarchy.
+    #[cfg(test)]
     pub(crate) fn path_of(&self, cgroup: &[u8]) -> PathBuf {
         self.path().join(relative(cgroup))
     }
@@ -153,13 +152,7 @@ fn open_root(
         Ok((_, stat)) if !trust_mountinfo && stat.st_ino != ROOT_ID => {
             Err(RootError::Partial { point })
         }
-        Ok((dir, stat)) => Ok(CgroupRoot {
-            hierarchy,
-            id: stat.st_ino,
-            writable: mount.writable,
-            dir,
-            point: Some(point),
-        }),
+        Ok((dir, stat)) => Ok(CgroupRoot { hierarchy, id: stat.st_ino, dir, point: Some(point) }),
     }
 }
 
@@ -201,7 +194,7 @@ mod tests {
         let tree = tree.file("proc/self/mountinfo", lines);
         let root = tree.host().locate(&memory()).unwrap();
         assert_eq!(root.path(), whole);
-        assert_eq!((root.hierarchy, root.writable), (MEMORY, true));
+        assert_eq!(root.hierarchy, MEMORY);
         assert_eq!(root.id, fs::metadata(&whole).unwrap().ino());
         assert_eq!(root.path_of(b"/a/b"), whole.join("a/b"));
         assert_eq!(root.path_of(b"/"), whole.join("."));

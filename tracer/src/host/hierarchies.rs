@@ -10,7 +10,6 @@ use truant_core::{
 
 use super::{
     Host, ReadError,
-    cgroupfs::{CgroupRoot, RootError},
     fsutil::{number32, read_at},
     membership, read,
 };
@@ -25,9 +24,6 @@ pub(crate) struct Hierarchies {
     /// The one with the memory controller; none where no hierarchy is known to have it.
     pub(crate) memory: Option<HierarchyId>,
 }
-
-/// The roots that could be opened, and why others could not.
-pub(crate) type Roots = Vec<(HierarchyId, Result<CgroupRoot, RootError>)>;
 
 impl Host {
     /// Reads which hierarchies there are. A hierarchy that nothing was ever mounted of is not
@@ -47,11 +43,6 @@ impl Host {
         };
         let memory = list.iter().find(has_memory).map(|hierarchy| hierarchy.id);
         Ok(Hierarchies { list, mode, memory })
-    }
-
-    /// Finds the root of each hierarchy, see [`Host::locate`].
-    pub(crate) fn roots(&self, hierarchies: &[Hierarchy]) -> Roots {
-        hierarchies.iter().map(|hierarchy| (hierarchy.id, self.locate(hierarchy))).collect()
     }
 
     /// What v2's root offers; without it, all that is in no v1 hierarchy, which is too much by
@@ -166,9 +157,9 @@ mod tests {
     fn the_live_node_has_a_root_for_what_it_mounts() {
         let host = Host::live();
         let found = host.hierarchies().unwrap();
-        for (id, root) in host.roots(&found.list) {
-            if let Ok(root) = root {
-                assert_eq!((root.hierarchy, root.id), (id, 1), "at {:?}", root.path());
+        for hierarchy in &found.list {
+            if let Ok(root) = host.locate(hierarchy) {
+                assert_eq!((root.hierarchy, root.id), (hierarchy.id, 1), "at {:?}", root.path());
             }
         }
     }

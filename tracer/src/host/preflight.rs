@@ -21,8 +21,6 @@ use super::{
 /// The facts; `None` is "not known".
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Preflight {
-    /// `uname -r`.
-    pub(crate) kernel: Option<String>,
     /// Options the kernel was built with.
     pub(crate) config: Option<Config>,
     /// Whether the kernel gives its own BTF.
@@ -31,12 +29,6 @@ pub(crate) struct Preflight {
     pub(crate) kprobes: Option<bool>,
     /// How much the kernel is locked down.
     pub(crate) lockdown: Option<Lockdown>,
-    /// The active security modules.
-    pub(crate) lsm: Option<Vec<String>>,
-    /// Where tracefs can be reached, if anywhere.
-    pub(crate) tracefs: Option<PathBuf>,
-    /// Whether this process sees a mount of tracefs.
-    pub(crate) tracefs_mounted: Option<bool>,
     /// Whether the function tracer lists functions, which fentry needs. Known only with tracefs.
     pub(crate) function_tracer: Option<bool>,
     /// Settings that restrict who may trace.
@@ -93,17 +85,12 @@ impl Host {
         let tracefs = self.tracefs();
         Preflight {
             config: kernel.as_deref().and_then(|release| self.kernel_config(release)),
-            kernel,
             btf: exists(&self.sys.join("kernel"), "btf/vmlinux"),
             kprobes: exists(&self.sys.join("bus/event_source/devices"), "kprobe/type"),
             lockdown: self.lockdown(),
-            lsm: read_word(&self.sys.join("kernel/security/lsm"))
-                .map(|list| list.split(',').map(str::to_owned).collect()),
-            tracefs_mounted: self.tracefs_mounted(),
             function_tracer: tracefs
                 .as_deref()
                 .and_then(|dir| exists(dir, "available_filter_functions")),
-            tracefs,
             sysctls: self.sysctls(),
             process: self.process(),
             namespaces: self.namespaces(),
@@ -154,11 +141,6 @@ impl Host {
         let places = ["kernel/tracing", "kernel/debug/tracing"].map(|place| self.sys.join(place));
         places.into_iter().find(|place| place.join("events").is_dir())
     }
-
-    fn tracefs_mounted(&self) -> Option<bool> {
-        let mounts = self.mounts("self").ok()?;
-        Some(mounts.list.iter().any(|mount| *mount.kind == *b"tracefs"))
-    }
 }
 
 /// Whether `path` is there, if `dir`, where it would be, can be looked into.
@@ -190,18 +172,13 @@ mod tests {
             .file("sys/kernel/btf/vmlinux", "")
             .file("sys/bus/event_source/devices/kprobe/type", "6\n")
             .file("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
-            .file("sys/kernel/security/lsm", "lockdown,bpf")
             .dir("sys/kernel/tracing/events")
-            .file("sys/kernel/tracing/available_filter_functions", "")
-            .file("proc/self/mountinfo", "1 1 0:1 / /sys/kernel/tracing rw - tracefs t rw\n");
+            .file("sys/kernel/tracing/available_filter_functions", "");
         let facts = tree.host().preflight();
-        assert_eq!(facts.kernel.as_deref(), Some("6.1.0-1-amd64"));
         assert_eq!(facts.config.unwrap()["KPROBES"], "y");
         assert_eq!((facts.btf, facts.kprobes), (Some(true), Some(true)));
         assert_eq!(facts.lockdown, Some(Lockdown::Integrity));
-        assert_eq!(facts.lsm.unwrap(), ["lockdown", "bpf"]);
-        assert_eq!(facts.tracefs, Some(tree.path("sys/kernel/tracing")));
-        assert_eq!((facts.tracefs_mounted, facts.function_tracer), (Some(true), Some(true)));
+        assert_eq!(facts.function_tracer, Some(true));
         assert_eq!(facts.sysctls.perf_event_paranoid, Some(-1));
         assert_eq!(facts.sysctls.kptr_restrict, None);
     }
@@ -213,7 +190,7 @@ mod tests {
         assert_eq!((facts.btf, facts.kprobes), (Some(false), Some(false)));
         let silent = Tree::new().host().preflight();
         assert_eq!((silent.btf, silent.kprobes, silent.lockdown), (None, None, None));
-        assert_eq!((silent.tracefs_mounted, silent.function_tracer), (None, None));
+        assert_eq!(silent.function_tracer, None);
         assert_eq!(silent.process, Process::default());
     }
 
@@ -238,6 +215,5 @@ mod tests {
         assert_eq!(facts.process.uid, Some(rustix::process::geteuid().as_raw()));
         let effective = rustix::thread::capabilities(None).unwrap().effective;
         assert_eq!(facts.process.capabilities, Some(effective));
-        assert!(facts.kernel.is_some_and(|release| release.contains('.')));
     }
 }

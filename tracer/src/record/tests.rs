@@ -13,7 +13,10 @@ use truant_core::{
     input::{Input, LossCause},
 };
 
-use super::{samples, *};
+use super::{
+    read::{EndsEarly, ReadError},
+    samples, *,
+};
 
 /// What version 1 looks like, line by line: stays as it is when there is a version 2.
 const VERSION_1: &str = include_str!("v1.jsonl");

@@ -1,5 +1,7 @@
 //! The rules of the ledger, as scenarios.
 
+use truant_core::input::{Facts, Hook, Need, Way};
+
 use crate::scenario::{check, run, v1, v2};
 
 /// A v2 tree with a pod, its container, and a service of the host.
@@ -222,6 +224,26 @@ fn a_cgroup_nobody_told_of_has_a_row_and_is_counted_once() {
          ledger
          ?77 +1-0 of +12-0, subtree 12; rest +1-0 of +12-0
          Inconclusive, 0 moves, 0 unmoved, {}, {PathUnknown: 1}, []",
+    );
+}
+
+#[test]
+fn a_cgroup_removed_before_tracing_began_is_no_loss() {
+    let lifecycle =
+        Hook { need: Need::Lifecycle, way: Some(Way::Tracepoint), note: None, refused: Vec::new() };
+    check(
+        Facts { hooks: vec![lifecycle], ..v2() },
+        "scan 0:1 /
+         charge 77 -10
+         tick
+         tick
+         tick
+         end",
+        "ledger
+         ?77 removed +0-10 of +0-10, subtree -10; rest +0-10 of +0-10
+         ledger
+         ledger
+         Clean, 0 moves, 0 unmoved, {}, {}, []",
     );
 }
 

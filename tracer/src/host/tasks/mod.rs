@@ -19,16 +19,6 @@ use super::{
     stat::{self, Stat},
 };
 
-/// Whether threads are looked at one by one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Threads {
-    /// Threads outside their leader's cgroups are found. Any v1 hierarchy and v2's threaded
-    /// cgroups can have them.
-    Look,
-    /// Processes alone.
-    Skip,
-}
-
 /// What a scan came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct TaskScan {
@@ -46,14 +36,10 @@ impl Host {
     /// Calls `emit` with an [`Input::TaskSeen`] for every process, and for every thread that is
     /// in another cgroup than its leader. The places are in the view of this process's cgroup
     /// namespace. Start times are rounded down to a clock tick.
-    pub(crate) fn scan_tasks(
-        &self,
-        threads: Threads,
-        emit: &mut dyn FnMut(Input),
-    ) -> Result<TaskScan, ReadError> {
+    pub(crate) fn scan_tasks(&self, emit: &mut dyn FnMut(Input)) -> Result<TaskScan, ReadError> {
         let failed = |errno: Errno| ReadError::io(&self.proc, errno);
         let proc = open_dir(CWD, &self.proc).map_err(failed)?;
-        let mut scan = Scan::new(threads, emit);
+        let mut scan = Scan::new(emit);
         let mut pids = Vec::with_capacity(4096);
         list_numbers(&proc, &mut scan.entries, &mut pids).map_err(failed)?;
         for pid in pids {
@@ -83,7 +69,6 @@ impl From<Errno> for Missed {
 }
 
 struct Scan<'a> {
-    threads: Threads,
     tick_ns: u64,
     emit: &'a mut dyn FnMut(Input),
     done: TaskScan,
@@ -96,9 +81,8 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(threads: Threads, emit: &'a mut dyn FnMut(Input)) -> Self {
+    fn new(emit: &'a mut dyn FnMut(Input)) -> Self {
         Self {
-            threads,
             tick_ns: 1_000_000_000 / clock_ticks_per_second().max(1),
             emit,
             done: TaskScan::default(),
@@ -121,7 +105,7 @@ impl<'a> Scan<'a> {
         }
         self.emit(&leader, pid, false)?;
         self.done.processes += 1;
-        if self.threads == Threads::Look && leader.threads > 1 {
+        if leader.threads > 1 {
             self.list_threads(dir, &leader, pid)?;
             for index in 0..self.tids.len() {
                 if let Err(missed) = self.thread(dir, self.tids[index], pid) {

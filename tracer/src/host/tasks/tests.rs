@@ -25,10 +25,10 @@ fn task(tree: Tree, [tgid, tid]: [u32; 2], state: &str, threads: u32, cgroup: &s
 }
 
 /// What is seen, as `tgid/tid comm start-in-ticks places`.
-fn seen(tree: &Tree, threads: Threads) -> (Vec<String>, TaskScan) {
+fn seen(tree: &Tree) -> (Vec<String>, TaskScan) {
     let tick = 1_000_000_000 / clock_ticks_per_second();
     let mut list = Vec::new();
-    let scan = tree.host().scan_tasks(threads, &mut |input| {
+    let scan = tree.host().scan_tasks(&mut |input| {
         let Input::TaskSeen { task, ppid: 1, places } = input else {
             panic!("not a task: {input:?}");
         };
@@ -44,8 +44,8 @@ fn seen(tree: &Tree, threads: Threads) -> (Vec<String>, TaskScan) {
 }
 
 #[track_caller]
-fn check(tree: &Tree, threads: Threads, expected: &[&str], counts: [usize; 4]) {
-    let (list, scan) = seen(tree, threads);
+fn check(tree: &Tree, expected: &[&str], counts: [usize; 4]) {
+    let (list, scan) = seen(tree);
     assert_eq!(list, expected);
     let [processes, threads, ended, unread] = counts;
     assert_eq!(scan, TaskScan { processes, threads, ended, unread });
@@ -56,7 +56,7 @@ fn processes_with_their_places() {
     let tree = task(Tree::new(), [2, 2], "S", 1, "4:memory:/a\n0::/b\n");
     let tree = task(tree, [30, 30], "R", 1, "4:memory:/\n0::/../c d\n").file("proc/meminfo", "");
     let expected = ["2/2 t2 20 4/a 0/b", "30/30 t30 300 4/ 0/../c d"];
-    check(&tree, Threads::Look, &expected, [2, 0, 0, 0]);
+    check(&tree, &expected, [2, 0, 0, 0]);
 }
 
 #[test]
@@ -64,24 +64,23 @@ fn threads_only_outside_their_leaders_cgroups() {
     let tree = task(Tree::new(), [5, 5], "S", 3, "4:memory:/a\n");
     let tree = task(tree, [5, 6], "S", 3, "4:memory:/a\n");
     let tree = task(tree, [5, 7], "S", 3, "4:memory:/b\n");
-    check(&tree, Threads::Look, &["5/5 t5 50 4/a", "5/7 t7 70 4/b"], [1, 1, 0, 0]);
-    check(&tree, Threads::Skip, &["5/5 t5 50 4/a"], [1, 0, 0, 0]);
+    check(&tree, &["5/5 t5 50 4/a", "5/7 t7 70 4/b"], [1, 1, 0, 0]);
 }
 
 #[test]
 fn the_dead_are_not_taken_to_be_in_the_root() {
     let tree = task(Tree::new(), [5, 5], "Z", 1, "4:memory:/\n");
-    check(&tree, Threads::Look, &[], [0, 0, 1, 0]);
+    check(&tree, &[], [0, 0, 1, 0]);
     let tree = task(Tree::new(), [5, 5], "S", 2, "4:memory:/a\n");
     let tree = task(tree, [5, 6], "Z", 2, "4:memory:/\n");
-    check(&tree, Threads::Look, &["5/5 t5 50 4/a"], [1, 0, 1, 0]);
+    check(&tree, &["5/5 t5 50 4/a"], [1, 0, 1, 0]);
 }
 
 #[test]
 fn a_dead_leader_is_where_its_living_threads_are() {
     let tree = task(Tree::new(), [5, 5], "Z", 2, "4:memory:/\n");
     let tree = task(tree, [5, 6], "S", 2, "4:memory:/a\n");
-    check(&tree, Threads::Look, &["5/5 t5 50 4/a"], [1, 0, 0, 0]);
+    check(&tree, &["5/5 t5 50 4/a"], [1, 0, 0, 0]);
 }
 
 #[test]
@@ -92,8 +91,8 @@ fn what_cannot_be_read_is_counted() {
         .file("proc/6/stat", "nonsense")
         .file("proc/7/cgroup", "")
         .file("proc/7/stat", stat_line(7, "x", "S", 1));
-    check(&tree, Threads::Look, &[], [0, 0, 1, 2]);
-    assert!(Host::at(&tree.path("none")).scan_tasks(Threads::Look, &mut |_| ()).is_err());
+    check(&tree, &[], [0, 0, 1, 2]);
+    assert!(Host::at(&tree.path("none")).scan_tasks(&mut |_| ()).is_err());
 }
 
 #[test]
@@ -102,7 +101,7 @@ fn this_process_is_found_in_the_live_procfs() {
     let own = fs::read("/proc/self/comm").unwrap();
     let hierarchies = host.hierarchies().unwrap().list;
     let mut found = None;
-    let scan = host.scan_tasks(Threads::Look, &mut |input| {
+    let scan = host.scan_tasks(&mut |input| {
         if let Input::TaskSeen { task, places, .. } = input
             && task.tgid == std::process::id()
             && task.tid == task.tgid
@@ -147,7 +146,7 @@ fn a_zombie_of_the_live_procfs_counts_as_ended() {
         thread::yield_now();
     }
     let mut seen = false;
-    let scan = Host::live().scan_tasks(Threads::Look, &mut |input| {
+    let scan = Host::live().scan_tasks(&mut |input| {
         seen |= matches!(input, Input::TaskSeen { task, .. } if task.tgid == child.id());
     });
     child.wait().unwrap();

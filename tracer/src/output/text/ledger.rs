@@ -62,7 +62,11 @@ fn turnover(sums: Sums) -> u128 {
 }
 
 fn figures(row: &LedgerRow) -> [String; 5] {
-    let marks = [(!row.guarded, "out"), (row.removed, "gone"), (row.polled, "polled")];
+    let marks = [
+        (!row.guarded && row.place.path.is_some(), "out"),
+        (row.removed, "gone"),
+        (row.polled, "polled"),
+    ];
     let marks: Vec<&str> = marks.iter().filter_map(|(is, mark)| is.then_some(*mark)).collect();
     let held = if row.polled { row.subtree_net } else { row.total.net() };
     [

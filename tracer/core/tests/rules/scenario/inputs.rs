@@ -36,6 +36,7 @@ pub(crate) fn parse(text: &str) -> Vec<Input> {
 }
 
 /// A table: one short arm for each kind of line.
+#[expect(clippy::too_many_lines, reason = "one arm for each word of the scenarios")]
 fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), u64>) -> Input {
     match *words {
         ["mk", cgroup, path] => made(Some(at), key(cgroup), path, ids),
