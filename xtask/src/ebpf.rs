@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let built = build()?;
     let committed = paths::root().join(COMMITTED);
     if args.check {
-        return check(&built, &committed);
+        return compare(&built, &committed);
     }
     let out = args.out.as_ref().unwrap_or(&committed);
     let bytes = fs::read(&built)?;
@@ -52,6 +52,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::write(out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
     println!("ebpf: {} ({} bytes)", out.display(), bytes.len());
     Ok(())
+}
+
+/// Proves that the committed object comes from the source, byte for byte.
+///
+/// # Errors
+/// Which parts differ.
+pub(crate) fn check() -> Result<()> {
+    compare(&build()?, &paths::root().join(COMMITTED))
 }
 
 /// Builds the object and returns its path, below `target/`.
@@ -128,7 +136,7 @@ fn target_dir() -> PathBuf {
     paths::root().join("target/ebpf")
 }
 
-fn check(built: &Path, committed: &Path) -> Result<()> {
+fn compare(built: &Path, committed: &Path) -> Result<()> {
     let read =
         |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let (new, old) = (read(built)?, read(committed)?);

@@ -16,6 +16,14 @@ pub(crate) struct Args {}
 
 /// Runs the verb.
 pub(crate) fn run(_: &Args) -> Result<()> {
+    check()
+}
+
+/// Runs every check, up to the first that fails.
+///
+/// # Errors
+/// What a check found.
+pub(crate) fn check() -> Result<()> {
     setup::ensure(&[Need::Ebpf, Need::Lint])?;
     let sh = sh::at_root()?;
     let cargo = sh::cargo();

@@ -6,11 +6,13 @@
     reason = "the verbs talk to the person or the CI log that called them"
 )]
 
+mod demo;
 mod ebpf;
 mod lint;
 mod paths;
 mod setup;
 mod sh;
+mod test;
 mod tidy;
 mod vm;
 
@@ -23,8 +25,10 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
     Setup(setup::Args),
+    Demo(demo::Args),
     Ebpf(ebpf::Args),
     Lint(lint::Args),
+    Test(test::Args),
     Tidy(tidy::Args),
     Vm(vm::Args),
 }
@@ -32,8 +36,10 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Verb::parse() {
         Verb::Setup(args) => setup::run(&args),
+        Verb::Demo(args) => demo::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
+        Verb::Test(args) => test::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
         Verb::Vm(args) => return vm::run(&args),
     };

@@ -10,7 +10,7 @@ use crate::{
     output::escape::escape,
     record::Writer,
     route::Route,
-    session::{Session, Settings},
+    session::{Session, Settings, Signals},
 };
 
 use super::{
@@ -55,10 +55,12 @@ pub(crate) fn run_live(
         .build()
         .context("cannot set up the event loop")?;
     runtime.block_on(async {
+        // Before anything is attached: a signal in between would end the run without its summary.
+        let signals = Signals::listen()?;
         let session = Session::start(settings, &host, &mut route)?;
         warn_of_guard(settings, &route);
         log::info!("watching");
-        session.run(settings, &mut route).await
+        session.run(settings, signals, &mut route).await
     })?;
     settle(route)
 }

@@ -109,13 +109,17 @@ impl Session {
     ///
     /// # Errors
     /// If the kernel's tables cannot be read, or the reports can go nowhere.
-    pub(crate) async fn run(mut self, settings: &Settings, route: &mut Route) -> Result<()> {
+    pub(crate) async fn run(
+        mut self,
+        settings: &Settings,
+        mut signals: Signals,
+        route: &mut Route,
+    ) -> Result<()> {
         let start = Instant::now();
         let mut looks = interval_at(start + LOOK, LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut intervals = interval_at(start + settings.interval, settings.interval);
         intervals.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut signals = Signals::listen()?;
         loop {
             tokio::select! {
                 () = signals.any() => break,
@@ -208,14 +212,18 @@ async fn until(start: Instant, duration: Option<Duration>) {
 }
 
 /// The signals that end a run in good order.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self> {
+    /// From here on they end nothing by themselves. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// If the process cannot listen.
+    pub(crate) fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
