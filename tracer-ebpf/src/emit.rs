@@ -2,16 +2,10 @@
 
 use core::arch::asm;
 
-use aya_ebpf::{
-    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    maps::ring_buf::RingBufEntry,
-};
-use truant_ebpf::{Constant, Counter};
+use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, maps::ring_buf::RingBufEntry};
+use truant_ebpf::Counter;
 
-use crate::{
-    globals::value,
-    maps::{COUNTS, RING},
-};
+use crate::maps::{COUNTS, RING};
 
 /// Adds to a number of a map that an interrupt on this CPU may add to as well. `core` offers the
 /// target no atomic addition, since it has no compare-and-swap before 5.12; this instruction is
@@ -62,11 +56,9 @@ pub(crate) fn reserve<T: 'static>() -> Result<RingBufEntry<T>, Counter> {
     RING.reserve::<T>(0).ok_or(Counter::RingFull)
 }
 
-/// Makes a record visible. The reader looks by itself many times a second, so it is woken only
-/// when the ring fills: a wake-up a record would cost the traced more than the record.
+/// Makes a record visible, and wakes nobody: the reader looks by itself many times a second, and a
+/// wake-up a record would cost the traced more than the record.
 #[inline(always)]
 pub(crate) fn submit<T: 'static>(entry: RingBufEntry<T>) {
-    let waiting = RING.query(u64::from(BPF_RB_AVAIL_DATA));
-    let wake = waiting > u64::from(value(Constant::WakeAt));
-    entry.submit(u64::from(if wake { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
+    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }

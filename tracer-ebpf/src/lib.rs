@@ -99,9 +99,7 @@ pub enum Constant {
     Sock,
     /// 1 where `mark_victim` passes a task (6.9 and later), 0 where it passes a process id.
     OomPassesTask,
-    /// Bytes in the ring from which on a record wakes the reader.
-    WakeAt,
 }
 
 /// How many constants there are.
-pub const CONSTANTS: usize = 7;
+pub const CONSTANTS: usize = 6;

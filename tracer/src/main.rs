@@ -1,11 +1,17 @@
-//! Placeholder until the first verb lands.
+//! `truant` finds the tasks that left their pod's cgroup, and the memory they took with them.
+//!
+//! Owns the list of modules. What a verb does is in its file below `cli`.
 
+mod cli;
+mod host;
+mod kernel;
 mod output;
 mod record;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the verbs that read these facts are not there yet")
-)]
-mod host;
+mod route;
+mod session;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

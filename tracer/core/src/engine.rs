@@ -110,6 +110,18 @@ impl Engine {
         paths
     }
 
+    /// The memory cgroups whose usage matters where charges cannot be traced, by id and path: the
+    /// guarded ones, and those right below the hierarchy's root, which is where strays end up.
+    pub fn to_poll(&self) -> Vec<(u64, Box<[u8]>)> {
+        let memory = self.facts.as_ref().and_then(|facts| facts.memory);
+        let Some(hierarchy) = memory else { return Vec::new() };
+        let matters = |path: &[u8]| {
+            let depth = path.iter().filter(|byte| **byte == b'/').count();
+            path != b"/" && (depth == 1 || self.guard.root(path).is_some())
+        };
+        self.tree.existing(hierarchy).filter(|(_, path)| matters(path)).collect()
+    }
+
     /// Whether this is truant itself.
     pub(crate) fn is_own(&self, task: &Task) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.own_pid == task.tgid)

@@ -241,6 +241,16 @@ impl Tree {
         names.map(|name| [b"/", &**name].concat().into()).collect()
     }
 
+    /// The cgroups of a hierarchy whose directories exist, with their paths.
+    pub(crate) fn existing(
+        &self,
+        hierarchy: HierarchyId,
+    ) -> impl Iterator<Item = (u64, Box<[u8]>)> {
+        let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
+        let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
+        live.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
+    }
+
     /// How many cgroups, names and removed cgroups there are.
     #[cfg(test)]
     pub(crate) fn sizes(&self) -> (usize, usize, usize) {

@@ -17,13 +17,17 @@ mod membership;
 pub(crate) mod mountinfo;
 pub(crate) mod namespaces;
 pub(crate) mod preflight;
-pub(crate) mod private_mount;
+mod private_mount;
 mod stat;
-pub(crate) mod tasks;
+mod tasks;
 #[cfg(test)]
 mod testing;
 pub(crate) mod tree;
 pub(crate) mod usage;
+
+pub(crate) use self::{
+    cgroupfs::CgroupRoot, hierarchies::Hierarchies, private_mount::mount_privately, tasks::Threads,
+};
 
 /// Where the node's files are.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ mod tests;
 
 pub(crate) use self::{
     compat::VERSION,
-    read::{EndsEarly, ReadError, Reader, Step},
+    read::{Reader, Step},
     write::{WriteError, Writer},
 };
 

@@ -1,0 +1,117 @@
+//! Arguments that several verbs take, and how they are checked.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
+use truant_core::{guard::Guard, input::Way};
+
+use crate::{kernel::KERNEL_BTF, session::Settings};
+
+/// The shortest interval between two ledgers: reading the tables waits for the kernel each time.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The output.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How to print: for people, or one JSON object a line.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Which way of hooking to use.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Hooks {
+    /// The best that the kernel allows.
+    #[default]
+    Auto,
+    /// BPF trampolines alone.
+    Fentry,
+    /// Kprobes alone.
+    Kprobe,
+    /// Tracepoints alone.
+    Tracepoint,
+}
+
+/// How to hook into the kernel.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HookArgs {
+    /// Use this way of hooking and no other, where there is one of its kind.
+    #[arg(long, value_enum, default_value_t)]
+    hooks: Hooks,
+    /// The kernel's types in BTF, for kernels that show none.
+    #[arg(long, value_name = "FILE", default_value = KERNEL_BTF)]
+    pub(crate) btf: PathBuf,
+}
+
+impl HookArgs {
+    /// The way that is asked for, if one is.
+    pub(crate) fn forced(&self) -> Option<Way> {
+        match self.hooks {
+            Hooks::Auto => None,
+            Hooks::Fentry => Some(Way::Fentry),
+            Hooks::Kprobe => Some(Way::Kprobe),
+            Hooks::Tracepoint => Some(Way::Tracepoint),
+        }
+    }
+}
+
+/// A live run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// How long to watch, as in `30s` or `5m`; until interrupted if not given.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    /// The time between two tables of charges.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    interval: Duration,
+    /// The cgroups that tasks should not leave, as in `/docker` or `machine.slice`; `*` stands for
+    /// any part of a name; can be given again. Any kubepods root if not given.
+    #[arg(long, value_name = "PATTERN", value_parser = guard)]
+    guard: Vec<String>,
+    #[command(flatten)]
+    hooks: HookArgs,
+}
+
+impl LiveArgs {
+    /// The plan.
+    pub(crate) fn settings(self, probe_log: bool) -> Settings {
+        Settings {
+            duration: self.duration,
+            interval: self.interval,
+            guard: self.guard,
+            forced: self.hooks.forced(),
+            btf: self.hooks.btf,
+            probe_log,
+        }
+    }
+}
+
+fn guard(text: &str) -> Result<String, String> {
+    Guard::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time such as 500ms, 30s, 5m or 1h");
+    let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from(parsed).map_err(|_| wrong())?;
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("an interval is at least {} ms", SHORTEST_INTERVAL.as_millis()));
+    }
+    Ok(interval)
+}

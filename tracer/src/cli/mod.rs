@@ -1,0 +1,100 @@
+//! The command line: arguments, then a validated plan, then the run; a file per verb.
+//!
+//! Owns what verbs share, and the exit statuses: 0 nothing found, 1 somebody is out, 2 could not
+//! run, 3 inconclusive.
+
+mod args;
+mod doctor;
+mod record;
+mod replay;
+mod watch;
+
+use std::{
+    io::{BufWriter, IsTerminal as _, stdout},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use jiff::tz::TimeZone;
+use log::LevelFilter;
+
+use crate::{
+    output::{JsonSink, Sink, TextSink, exit_status, text::TextOptions},
+    route::{Route, Stop},
+};
+
+use self::args::Format;
+
+/// The exit status of a run that could not be.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Finds the tasks that left their pod's cgroup, and the memory they took with them.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// What to log to stderr; `trace` lets the programs in the kernel log, too.
+    #[arg(long, global = true, value_name = "LEVEL", default_value_t = LevelFilter::Warn)]
+    log: LevelFilter,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show live who leaves a pod's cgroup, and who charges memory where.
+    Watch(watch::Args),
+    /// Watch, and keep all of it in a file.
+    Record(record::Args),
+    /// Show again what a recording holds, without a kernel.
+    Replay(replay::Args),
+    /// Say what this kernel and node allow, and what will be used.
+    Doctor(doctor::Args),
+}
+
+const AFTER_HELP: &str = "Exit status: 0 nothing found; 1 somebody is out of a guarded subtree; \
+    2 could not run; 3 inconclusive, something was lost or could not be seen.";
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::new()
+        .filter_level(cli.log)
+        .format_timestamp(None)
+        .format_target(false)
+        .init();
+    let probe_log = cli.log == LevelFilter::Trace;
+    let result = match cli.verb {
+        Verb::Watch(args) => watch::run(args, probe_log),
+        Verb::Record(args) => record::run(args, probe_log),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
+    };
+    let status = result.unwrap_or_else(|error| match error.downcast_ref() {
+        Some(Stop::ReaderGone) => 0,
+        _ => {
+            log::error!("{error:#}");
+            COULD_NOT_RUN
+        }
+    });
+    ExitCode::from(status)
+}
+
+/// Where reports go.
+fn sink(format: Format) -> Box<dyn Sink> {
+    let out = BufWriter::new(stdout());
+    match format {
+        Format::Text => {
+            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let color = stdout().is_terminal() && !no_color;
+            Box::new(TextSink::new(out, TextOptions { color, zone: TimeZone::system() }))
+        }
+        Format::Json => Box::new(JsonSink::new(out)),
+    }
+}
+
+/// Ends a run: its verdict is the exit status.
+fn settle(route: Route) -> Result<u8> {
+    let verdict = route.finish()?.context("the run ended without a summary")?;
+    Ok(exit_status(verdict))
+}

@@ -1,0 +1,137 @@
+//! Charges out of the kernel's tables, exactly once each.
+//!
+//! Owns the epoch. The programs write under the current one; to read, it is flipped, the CPUs are
+//! waited for, and then the old rows are taken out, which nobody writes any more.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Ebpf,
+    maps::{Array, IterableMap as _, Map, MapData, MapError, PerCpuHashMap},
+};
+use truant_core::input::ChargeDelta;
+use truant_ebpf::{CONTROL_EPOCH, Sum, split_charge_key};
+
+type Table = PerCpuHashMap<MapData, [u64; 2], [u64; 4]>;
+
+/// The tables of charges.
+pub(crate) struct Charges {
+    rows: Table,
+    overflow: Table,
+    control: Array<MapData, u64>,
+    epoch: u32,
+    page_bytes: u64,
+}
+
+impl Charges {
+    /// Takes the tables out of the loaded object.
+    ///
+    /// # Errors
+    /// If the object has no such tables.
+    pub(crate) fn take(ebpf: &mut Ebpf) -> Result<Self> {
+        Ok(Self {
+            rows: take(ebpf, "CHARGES")?,
+            overflow: take(ebpf, "OVERFLOW")?,
+            control: take(ebpf, "CONTROL")?,
+            epoch: 0,
+            page_bytes: rustix::param::page_size() as u64,
+        })
+    }
+
+    /// All charges since the last call, in bytes: for each cgroup first its sum, then its processes.
+    ///
+    /// # Errors
+    /// If the kernel fails to read its own tables.
+    pub(crate) fn drain(&mut self) -> Result<Vec<ChargeDelta>> {
+        let old = self.epoch;
+        self.epoch = old ^ 1;
+        self.control
+            .set(CONTROL_EPOCH, u64::from(self.epoch), 0)
+            .context("cannot flip the epoch")?;
+        wait_for_programs();
+        let mut cgroups: BTreeMap<u64, Cgroup> = BTreeMap::new();
+        for ([cgroup, word], sums) in take_rows(&mut self.rows, old)? {
+            let (pid, _) = split_charge_key(word);
+            let row = cgroups.entry(cgroup).or_default();
+            row.add(&sums);
+            row.processes.push((pid, sums));
+        }
+        for ([cgroup, _], sums) in take_rows(&mut self.overflow, old)? {
+            cgroups.entry(cgroup).or_default().add(&sums);
+        }
+        let mut deltas = Vec::new();
+        for (id, mut cgroup) in cgroups {
+            deltas.push(self.delta(id, None, &cgroup.sums));
+            cgroup.processes.sort_unstable_by_key(|(pid, _)| *pid);
+            deltas.extend(
+                cgroup.processes.iter().map(|(pid, sums)| self.delta(id, Some(*pid), sums)),
+            );
+        }
+        Ok(deltas)
+    }
+
+    fn delta(&self, cgroup: u64, pid: Option<u32>, sums: &[u64; 4]) -> ChargeDelta {
+        ChargeDelta {
+            cgroup,
+            pid,
+            charged: sums[Sum::Charged as usize] * self.page_bytes,
+            uncharged: sums[Sum::Uncharged as usize] * self.page_bytes,
+            failures: sums[Sum::Failures as usize],
+            limit_hits: sums[Sum::LimitHits as usize],
+        }
+    }
+}
+
+#[derive(Default)]
+struct Cgroup {
+    sums: [u64; 4],
+    processes: Vec<(u32, [u64; 4])>,
+}
+
+impl Cgroup {
+    fn add(&mut self, sums: &[u64; 4]) {
+        for (total, more) in self.sums.iter_mut().zip(sums) {
+            *total += more;
+        }
+    }
+}
+
+fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Result<T> {
+    let map = ebpf.take_map(name).with_context(|| format!("the object has no map {name}"))?;
+    T::try_from(map).with_context(|| format!("the map {name} has another form"))
+}
+
+/// Takes the rows of an epoch out of a table, each summed over the CPUs. Keys first: taking out a
+/// row while walking would start the walk anew.
+fn take_rows(table: &mut Table, epoch: u32) -> Result<Vec<([u64; 2], [u64; 4])>> {
+    let keys: Vec<[u64; 2]> = table
+        .keys()
+        .filter(|key| key.as_ref().map_or(true, |[_, word]| split_charge_key(*word).1 == epoch))
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("cannot walk {:?}", table.map()))?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        let values = table.get(&key, 0).context("cannot read a row of charges")?;
+        let mut sums = [0; 4];
+        for value in values.iter() {
+            for (sum, more) in sums.iter_mut().zip(value) {
+                *sum += more;
+            }
+        }
+        table.remove(&key).context("cannot take out a row of charges")?;
+        rows.push((key, sums));
+    }
+    Ok(rows)
+}
+
+/// Returns when every program that may have read the old epoch is done. A program runs inside an
+/// RCU read section, and this call waits for all of them (`synchronize_rcu` in
+/// `kernel/sched/membarrier.c`). Kernels with `nohz_full` CPUs refuse it; a program runs for
+/// microseconds, so a pause of a thousand times that stands in.
+fn wait_for_programs() {
+    use rustix::thread::{MembarrierCommand, membarrier};
+    if membarrier(MembarrierCommand::Global).is_err() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,203 @@
+//! Loading and attaching: for each need, the best way that the kernel lets pass.
+//!
+//! Owns the loaded programs. Everything is held by file descriptors and nothing is pinned, so
+//! however the process ends, the kernel takes it all down.
+
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
+};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    programs::{Program, ProgramError},
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use truant_core::input::{Hook, Need, Refusal, Way};
+
+use super::{
+    plan::{self, Plan},
+    types::KernelTypes,
+};
+
+/// The compiled programs.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/truant.bpf.o");
+
+/// Upper bound for each table of charges, in bytes over all CPUs.
+const CHARGES_BYTES: usize = 32 << 20;
+
+/// Programs, loaded and attached as far as the kernel allows.
+pub(crate) struct Tracer {
+    /// The loaded object, with the maps that the readers take.
+    pub(crate) ebpf: Ebpf,
+    /// What was decided for each need.
+    pub(crate) hooks: Vec<Hook>,
+    /// The attached programs.
+    pub(crate) programs: Vec<RawFd>,
+    btf: Option<Btf>,
+}
+
+impl Tracer {
+    /// Loads the maps and attaches what it can. `forced` keeps the ways of that kind alone where a
+    /// need has one, besides polling.
+    ///
+    /// # Errors
+    /// If not even the maps can be made. A program that is refused is a fact in `hooks`.
+    pub(crate) fn attach(types: &KernelTypes, forced: Option<Way>, debug: bool) -> Result<Self> {
+        // Kernels before 5.11 charge maps to this limit; later ones ignore it, and so does the
+        // kernel's answer when the right to raise it is missing.
+        let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
+        let mut tracer =
+            Self { ebpf: load(types, debug)?, hooks: Vec::new(), programs: Vec::new(), btf: None };
+        for need in plan::NEEDS {
+            let hook = tracer.meet(need, types, forced);
+            tracer.hooks.push(hook);
+        }
+        tracer.hooks.sort_by_key(|hook| hook.need);
+        Ok(tracer)
+    }
+
+    /// The way in use for `need`.
+    pub(crate) fn way(&self, need: Need) -> Option<Way> {
+        self.hooks.iter().find(|hook| hook.need == need).and_then(|hook| hook.way)
+    }
+
+    fn meet(&mut self, need: Need, types: &KernelTypes, forced: Option<Way>) -> Hook {
+        let mut refused = Vec::new();
+        for plan in plan::ways(need) {
+            if let Some(refusal) = plan::not_asked_for(need, plan, forced) {
+                refused.push(refusal);
+                continue;
+            }
+            let tried = match plan::ruled_out(plan, types) {
+                Some(refusal) => Err(refusal),
+                None => self.try_way(plan),
+            };
+            match tried {
+                Ok(()) => {
+                    let note = plan.note.map(str::to_owned);
+                    return Hook { need, way: Some(plan.way), note, refused };
+                }
+                Err(refusal) => refused.push(refusal),
+            }
+        }
+        Hook { need, way: None, note: None, refused }
+    }
+
+    fn try_way(&mut self, plan: &Plan) -> Result<(), Refusal> {
+        let attached = self.programs.len();
+        for program in plan.programs {
+            if let Err(error) = self.try_program(program) {
+                self.programs.truncate(attached);
+                for name in plan.programs {
+                    if let Some(program) = self.ebpf.program_mut(name) {
+                        unload(program);
+                    }
+                }
+                return Err(refusal(plan.way, program, &error));
+            }
+        }
+        Ok(())
+    }
+
+    fn try_program(&mut self, name: &str) -> Result<(), ProgramError> {
+        let (_, hook) = plan::hook_of(name);
+        let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
+        match program {
+            Program::FEntry(program) => {
+                program.load(hook, kernel_btf(&mut self.btf)?)?;
+                program.attach().map(|_| ())?;
+            }
+            Program::FExit(program) => {
+                program.load(hook, kernel_btf(&mut self.btf)?)?;
+                program.attach().map(|_| ())?;
+            }
+            Program::KProbe(program) => {
+                program.load()?;
+                program.attach(hook, 0).map(|_| ())?;
+            }
+            Program::RawTracePoint(program) => {
+                program.load()?;
+                program.attach(hook).map(|_| ())?;
+            }
+            _ => return Err(ProgramError::UnexpectedProgramType),
+        }
+        self.programs.push(program.fd()?.as_fd().as_raw_fd());
+        Ok(())
+    }
+}
+
+/// Takes a program out of the kernel again, if it is there.
+fn unload(program: &mut Program) {
+    let _ = match program {
+        Program::FEntry(program) => program.unload(),
+        Program::FExit(program) => program.unload(),
+        Program::KProbe(program) => program.unload(),
+        Program::RawTracePoint(program) => program.unload(),
+        _ => Ok(()),
+    };
+}
+
+fn kernel_btf(known: &mut Option<Btf>) -> Result<&Btf, ProgramError> {
+    if known.is_none() {
+        *known = Some(Btf::from_sys_fs()?);
+    }
+    known.as_ref().ok_or(ProgramError::NotLoaded)
+}
+
+fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {
+    let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.max(1));
+    let row = size_of::<truant_ebpf::Sums>() * cpus;
+    let rows = u32::try_from((CHARGES_BYTES / row).clamp(1024, 8192)).unwrap_or(1024);
+    let level = if debug { aya_log::Level::Trace as u8 } else { 0 };
+    EbpfLoader::new()
+        .btf(None)
+        .override_global("OFFSETS", types.offsets.as_slice(), true)
+        .override_global("VALUES", types.values.as_slice(), true)
+        .override_global(aya_log::LEVEL, &level, false)
+        .map_max_entries("CHARGES", rows)
+        .map_max_entries("OVERFLOW", rows)
+        .load(OBJECT)
+        .context("cannot make the maps of the eBPF programs (run as root, or with CAP_BPF and CAP_PERFMON)")
+}
+
+/// Puts a refusal into words.
+fn refusal(way: Way, program: &str, error: &ProgramError) -> Refusal {
+    let (why, io) = match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            log::debug!("{program}: {verifier_log}");
+            let log = verifier_log.to_string();
+            let last = log.lines().rfind(|line| !line.is_empty() && !line.starts_with("processed"));
+            let said = last.map(|line| format!(": {line}")).unwrap_or_default();
+            (format!("{program}: the kernel refused to load it ({io_error}){said}"), Some(io_error))
+        }
+        ProgramError::SyscallError(error) => {
+            let (call, io) = (error.call, &error.io_error);
+            (format!("{program}: {call} failed ({io})"), Some(io))
+        }
+        other => (format!("{program}: {other}"), None),
+    };
+    Refusal { way, why, mend: io.and_then(|io| mend(way, io)) }
+}
+
+/// What would make the kernel let it pass, as far as its answer tells.
+fn mend(way: Way, error: &std::io::Error) -> Option<String> {
+    let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    let lockdown = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    if denied && lockdown.contains("[confidentiality]") {
+        return Some("boot with lockdown=integrity or none".to_owned());
+    }
+    match way {
+        _ if denied => Some(
+            "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; a hardened kernel may \
+             still refuse"
+                .to_owned(),
+        ),
+        Way::Kprobe if missing => {
+            Some("a kernel with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS".to_owned())
+        }
+        _ => None,
+    }
+}
