@@ -57,6 +57,7 @@ pub(crate) fn run_live(
     runtime.block_on(async {
         let session = Session::start(settings, &host, &mut route)?;
         warn_of_guard(settings, &route);
+        log::info!("watching");
         session.run(settings, &mut route).await
     })?;
     settle(route)

@@ -1,0 +1,103 @@
+//! What a run of truant said: its JSON lines, and the questions tests have about them.
+
+use serde_json::Value;
+
+/// All that a run left.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    /// The JSON lines, in order.
+    pub lines: Vec<Value>,
+    /// The exit status; none if a signal ended it.
+    pub status: Option<i32>,
+    /// What it told people.
+    pub stderr: String,
+}
+
+impl Lines {
+    /// The lines of one `type`.
+    pub fn of(&self, kind: &str) -> Vec<&Value> {
+        self.lines.iter().filter(|line| line["type"] == kind).collect()
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Value {
+        self.of("header").first().copied().unwrap_or_else(|| panic!("no header: {}", self.stderr))
+    }
+
+    /// The summary.
+    pub fn summary(&self) -> &Value {
+        self.of("summary").first().copied().unwrap_or_else(|| panic!("no summary: {}", self.stderr))
+    }
+
+    /// The findings of one `kind`.
+    pub fn findings(&self, kind: &str) -> Vec<&Value> {
+        self.of("finding").into_iter().filter(|line| line["kind"] == kind).collect()
+    }
+
+    /// The only finding there is, which is of this `kind`.
+    pub fn finding(&self, kind: &str) -> &Value {
+        let all = self.of("finding");
+        assert!(all.len() == 1 && all[0]["kind"] == kind, "not one {kind}: {all:#?}");
+        all[0]
+    }
+
+    /// That nothing was found.
+    pub fn assert_no_finding(&self) {
+        let all = self.of("finding");
+        assert!(all.is_empty(), "nothing should be found: {all:#?}");
+    }
+
+    /// The rows of one cgroup, in order.
+    pub fn charges(&self, cgroup: &str) -> Vec<&Value> {
+        self.of("charges").into_iter().filter(|line| line["cgroup"] == cgroup).collect()
+    }
+
+    /// The last row of one cgroup.
+    pub fn last_charges(&self, cgroup: &str) -> &Value {
+        let Some(last) = self.charges(cgroup).last().copied() else {
+            let seen = |line: &Value| line["cgroup"].to_string();
+            let seen: Vec<_> = self.of("charges").into_iter().map(seen).collect();
+            panic!("no charges of {cgroup}, but of {seen:?}");
+        };
+        last
+    }
+
+    /// What one cgroup holds in the end, with all below it, in bytes since tracing began.
+    pub fn subtree_net(&self, cgroup: &str) -> i64 {
+        let last = &self.last_charges(cgroup)["subtree_net_bytes"];
+        last.as_i64().expect("a number")
+    }
+
+    /// How much was lost by one cause.
+    pub fn lost(&self, cause: &str) -> u64 {
+        self.summary()["lost"][cause].as_u64().unwrap_or_default()
+    }
+
+    /// A number of the summary.
+    pub fn count(&self, field: &str) -> u64 {
+        self.summary()[field].as_u64().expect("a number")
+    }
+
+    /// The way chosen for a need; none where there was none.
+    pub fn way(&self, need: &str) -> Option<&str> {
+        let hooks = self.header()["hooks"].as_array().expect("a list");
+        let hook = hooks.iter().find(|hook| hook["need"] == need).expect("the need is listed");
+        hook["way"].as_str()
+    }
+
+    /// That it ended with this status.
+    pub fn assert_status(&self, status: i32) {
+        let lost = self.of("summary").first().map(|summary| &summary["lost"]);
+        assert_eq!(self.status, Some(status), "lost: {lost:?}; stderr: {}", self.stderr);
+    }
+}
+
+/// A string field.
+pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("{field} is no string in {value}"))
+}
+
+/// A number field.
+pub fn number(value: &Value, field: &str) -> u64 {
+    value[field].as_u64().unwrap_or_else(|| panic!("{field} is no number in {value}"))
+}

@@ -1,0 +1,66 @@
+//! Running a list of cases: each passes, fails, or says by name and reason that it could not run.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::child;
+
+/// Why a case could not run here.
+#[derive(Clone, Debug)]
+pub struct Unmet(pub String);
+
+/// What a case comes to: it passed, or it could not run. It fails by a panic.
+pub type Ran = Result<(), Unmet>;
+
+/// A test by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    name: &'static str,
+    run: fn() -> Ran,
+}
+
+/// Set to 1 where cases may trace the kernel they run on.
+const MAY_TRACE: &str = "TRUANT_TEST_KERNEL";
+
+/// Names a case.
+pub const fn case(name: &'static str, run: fn() -> Ran) -> Case {
+    Case { name, run }
+}
+
+/// The `main` of a test binary. Cases run one after the other, as they share one kernel.
+///
+/// Where the binary was started by a case it is that case's process instead.
+pub fn main(cases: &[Case]) -> ExitCode {
+    if child::is_one() {
+        return child::obey();
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trial = |case: &Case| {
+        let run = case.run;
+        Trial::ignorable_test(case.name, move || {
+            Ok(match may_trace().and_then(|()| run()) {
+                Ok(()) => Completion::Completed,
+                Err(Unmet(reason)) => Completion::ignored_with(reason),
+            })
+        })
+    };
+    libtest_mimic::run(&arguments, cases.iter().map(trial).collect()).exit_code()
+}
+
+/// The reason of a case that cannot run here.
+///
+/// # Errors
+/// Always.
+pub fn unmet(reason: impl Into<String>) -> Ran {
+    Err(Unmet(reason.into()))
+}
+
+fn may_trace() -> Ran {
+    let asked = std::env::var_os(MAY_TRACE).is_some_and(|value| value == "1");
+    if asked && rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    unmet("needs root and a kernel to trace: cargo xtask test")
+}
