@@ -11,6 +11,7 @@ pub mod lines;
 pub mod node;
 pub mod suite;
 pub mod watch;
+pub mod workload;
 
 pub use self::{
     cgroups::{Cgroup, Cgroups},

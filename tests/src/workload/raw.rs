@@ -1,0 +1,39 @@
+//! The system calls of the workload that no safe wrapper covers. Owns why each is sound here; not
+//! what is done with them.
+#![expect(unsafe_code, reason = "fork and MADV_DONTNEED have no safe form")]
+
+use std::io;
+
+use memmap2::{MmapMut, UncheckedAdvice};
+
+/// Runs `work` in a copy of this process, which then ends. Gives the copy's pid.
+///
+/// # Errors
+/// If the kernel makes no process.
+///
+/// # Panics
+/// If this process has other threads: their locks would stay locked in the copy.
+pub(super) fn fork(work: impl FnOnce()) -> io::Result<i32> {
+    let threads = std::fs::read_dir("/proc/self/task")?.count();
+    assert_eq!(threads, 1, "a process that forks has one thread");
+    // SAFETY: there is one thread, so that the copy's locks and heap are whole.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            work();
+            // SAFETY: ends the copy without running what was registered for this process's end.
+            unsafe { libc::_exit(0) }
+        }
+        pid => Ok(pid),
+    }
+}
+
+/// Gives the pages of a range back to the kernel; they read as zeros afterwards.
+///
+/// # Errors
+/// If the range is not made of whole pages of the mapping.
+pub(super) fn give_back(map: &mut MmapMut, offset: usize, length: usize) -> io::Result<()> {
+    // SAFETY: the mapping is anonymous and holds bytes, of which zero is as good as any, and the
+    // exclusive borrow shows that nobody looks at them.
+    unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, length) }
+}
