@@ -12,6 +12,8 @@ use truant_tests::{
 const CASES: &[Case] = &[
     case("every_page_is_in_the_books", every_page_is_in_the_books),
     case("a_cgroup_at_its_limit_fails_to_charge", a_cgroup_at_its_limit_fails_to_charge),
+    case("totals_stand_when_the_table_is_full", totals_stand_when_the_table_is_full),
+    case("without_page_counters_charges_are_near", without_page_counters_charges_are_near),
 ];
 
 /// Repeats a run.
@@ -22,6 +24,9 @@ const SEEDS: u64 = 3;
 
 /// Losses that leave charges out of the books, by which they cannot be exact.
 const FATAL: [&str; 5] = ["recursion", "totals_full", "in_flight_full", "unreadable", "ring_full"];
+
+/// More processes than the table of processes has rows.
+const SWARM: u64 = 8300;
 
 fn main() -> ExitCode {
     workload::main().unwrap_or_else(|| suite::main(CASES))
@@ -79,6 +84,44 @@ fn a_cgroup_at_its_limit_fails_to_charge() -> Ran {
             }
         },
     )
+}
+
+fn totals_stand_when_the_table_is_full() -> Ran {
+    // One interval, so that the rows of all processes are there together.
+    exactly(
+        &["--interval", "1h"],
+        |site, rng| {
+            let mut worker = site.start(Job::Swarm(SWARM), rng, &site.make("all/swarm"));
+            worker.wait_until_done().expect("a worker works");
+            vec![worker]
+        },
+        |ended| {
+            assert!(ended.lines.lost("processes_full") > 0, "the table was not full");
+            ended.lines.assert_status(3);
+        },
+    )
+}
+
+fn without_page_counters_charges_are_near() -> Ran {
+    let watch = Watch::start(&["--interval", "200ms", "--guard", "/truant-test-*"]);
+    let way = charges_way(&watch);
+    if way == "fentry" || way == "kprobe" {
+        return suite::unmet(format!("charges are exact by {way}"));
+    }
+    let site = Site::new()?;
+    let held = site.make("all/held");
+    // What is polled counts from the first reading.
+    thread::sleep(Duration::from_secs(1));
+    let mut worker = site.start(Job::Hold(16384), &mut Rng::with_seed(1), &held);
+    worker.wait_until_done().expect("a worker works");
+    let kernel = site.wait_until_quiet().remove(&held.path).expect("it was read");
+    thread::sleep(Duration::from_millis(500));
+    let lines = watch.stop();
+    let ledger = lines.subtree_net(&held.path);
+    let near = ledger.abs_diff(kernel.cast_signed()) <= kernel / 10;
+    assert!(near, "by {way}: {ledger} bytes, the kernel says {kernel}");
+    assert_eq!(lines.last_charges(&held.path)["polled"], way == "polled");
+    Ok(())
 }
 
 /// A run of truant that ended, and the cgroups whose memory it told.

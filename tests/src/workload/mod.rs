@@ -36,6 +36,8 @@ pub enum Job {
     Mixed(u64),
     /// So many cgroups made, used and removed one after the other, beside the worker's own.
     Churn(u64),
+    /// So many processes that live for a few pages, one after the other.
+    Swarm(u64),
     /// So many anonymous pages, touched and kept.
     Hold(u64),
     /// A file of so many pages on a tmpfs.
@@ -47,6 +49,7 @@ impl Job {
         let (name, count) = match self {
             Self::Mixed(count) => ("mixed", count),
             Self::Churn(count) => ("churn", count),
+            Self::Swarm(count) => ("swarm", count),
             Self::Hold(count) => ("hold", count),
             Self::File(count) => ("file", count),
         };
@@ -58,6 +61,7 @@ impl Job {
         Some(match name {
             "mixed" => Self::Mixed(count),
             "churn" => Self::Churn(count),
+            "swarm" => Self::Swarm(count),
             "hold" => Self::Hold(count),
             "file" => Self::File(count),
             _ => return None,
@@ -175,6 +179,7 @@ fn work(job: Job, mut rng: Rng, place: &Place) -> io::Result<()> {
     match job {
         Job::Mixed(steps) => steps::run(steps, &mut rng, &mut holdings)?,
         Job::Churn(cgroups) => churn::run(cgroups, &mut rng, place, &mut holdings)?,
+        Job::Swarm(processes) => steps::swarm(processes)?,
         Job::Hold(pages) => holdings.touch(pages)?,
         Job::File(pages) => holdings.write_on_tmpfs(pages)?,
     }

@@ -4,12 +4,16 @@
 use std::{fs, io, sync::Barrier, thread};
 
 use fastrand::Rng;
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions, setrlimit, waitpid};
 
 use super::{
     holdings::{Held, Holdings, PAGE, anonymous},
     raw,
 };
+
+/// Bytes of the largest pipe of a swarm.
+const BIG_PIPE: usize = 32 << 20;
 
 /// Does so many steps.
 pub(super) fn run(steps: u64, rng: &mut Rng, holdings: &mut Holdings) -> io::Result<()> {
@@ -38,6 +42,25 @@ fn step(rng: &mut Rng, holdings: &mut Holdings) -> io::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Makes so many processes, one after the other, each of which charges. The kernel has up to 64
+/// pages of a cgroup in stock on each CPU, so it takes more at once to be sure that it charges: the
+/// list of pages of a pipe that may hold 32 MiB takes up to 128.
+pub(super) fn swarm(processes: u64) -> io::Result<()> {
+    fs::write("/proc/sys/fs/pipe-max-size", BIG_PIPE.to_string())?;
+    let (reader, _writer) = io::pipe()?;
+    let mut stack = anonymous(16 * PAGE)?;
+    let mut resized = Ok(0);
+    let mut resize = || {
+        resized =
+            fcntl_setpipe_size(&reader, BIG_PIPE).and_then(|_| fcntl_setpipe_size(&reader, PAGE));
+    };
+    for _ in 0..processes {
+        wait_for(raw::run_elsewhere(&mut resize, &mut stack)?)?;
+    }
+    resized?;
+    Ok(())
 }
 
 fn touch_and_free(rng: &mut Rng) -> io::Result<()> {
