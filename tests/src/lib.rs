@@ -9,6 +9,7 @@ pub mod child;
 pub mod clone;
 pub mod lines;
 pub mod node;
+pub mod recording;
 pub mod suite;
 pub mod watch;
 

@@ -85,9 +85,14 @@ impl Lines {
         hook["way"].as_str()
     }
 
-    /// That it ended with this status.
+    /// That it ended with this status; or inconclusive, where all that was lost is charges that
+    /// the way of tracing them is known to miss: those of an interrupt that hits its program.
     pub fn assert_status(&self, status: i32) {
         let lost = self.of("summary").first().map(|summary| &summary["lost"]);
+        let misses = matches!(self.way("charges"), Some("kprobe" | "tracepoint"));
+        let causes = lost.and_then(|lost| lost.as_object());
+        let only_misses = causes.is_some_and(|lost| lost.keys().eq(["recursion"]));
+        let status = if misses && only_misses { 3 } else { status };
         assert_eq!(self.status, Some(status), "lost: {lost:?}; stderr: {}", self.stderr);
     }
 }

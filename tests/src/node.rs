@@ -87,6 +87,36 @@ impl Named {
     }
 }
 
+/// A small file system in memory, mounted until this is dropped.
+#[derive(Debug)]
+pub struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    /// Mounts one of this size, as in `64k`.
+    ///
+    /// # Errors
+    /// If this process may not mount.
+    pub fn mount(size: &str) -> Result<Self, Unmet> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let options = std::ffi::CString::new(format!("size={size}")).expect("has no NUL");
+        let flags = MountFlags::empty();
+        mount("truant-test", folder.path(), "tmpfs", flags, Some(options.as_c_str()))
+            .map_err(|error| Unmet(format!("cannot mount a tmpfs: {error}")))?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = unmount(self.path(), UnmountFlags::DETACH);
+    }
+}
+
 impl Drop for Named {
     fn drop(&mut self) {
         let _ = unmount(&self.hierarchy.root, UnmountFlags::DETACH);

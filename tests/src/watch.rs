@@ -4,9 +4,8 @@ use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
     process::{Child, Command, Stdio},
-    sync::Mutex,
     sync::{
-        Arc,
+        Arc, Mutex,
         mpsc::{Receiver, channel},
     },
     thread::{self, JoinHandle},
@@ -95,6 +94,15 @@ impl Watch {
             thread::sleep(Duration::from_millis(50));
         }
         false
+    }
+
+    /// Waits for the first reading where usage is polled: what is there by then is not counted.
+    pub fn settle(&self) {
+        self.wait_for(|line| line["type"] == "header");
+        let lines = Lines { lines: self.so_far(), status: None, stderr: String::new() };
+        if lines.way("charges") == Some("polled") {
+            thread::sleep(Duration::from_millis(1500));
+        }
     }
 
     /// Sends a signal.
