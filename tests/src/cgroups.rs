@@ -145,10 +145,8 @@ impl Cgroup {
     /// Keeps it from swapping, where the kernel has a limit for that. In v1 the limit is one of
     /// memory and swap together, so it is given.
     pub fn forbid_swap(&self, memory: u64) {
-        let (file, limit) = match self.v2 {
-            true => ("memory.swap.max", 0),
-            false => ("memory.memsw.limit_in_bytes", memory),
-        };
+        let (file, limit) =
+            if self.v2 { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", memory) };
         let _ = fs::write(self.dir.join(file), limit.to_string());
     }
 

@@ -18,6 +18,6 @@ pub use self::{
     child::Child,
     lines::Lines,
     node::Hierarchy,
-    suite::{Case, Ran, Unmet, case, main},
+    suite::{Case, Ran, Unmet, case, everywhere, main},
     watch::{Watch, truant},
 };

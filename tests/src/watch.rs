@@ -96,13 +96,11 @@ impl Watch {
         false
     }
 
-    /// Waits for the first reading where usage is polled: what is there by then is not counted.
-    pub fn settle(&self) {
+    /// Whether usage is polled, as charges cannot be traced here.
+    pub fn polls(&self) -> bool {
         self.wait_for(|line| line["type"] == "header");
         let lines = Lines { lines: self.so_far(), status: None, stderr: String::new() };
-        if lines.way("charges") == Some("polled") {
-            thread::sleep(Duration::from_millis(1500));
-        }
+        lines.way("charges") == Some("polled")
     }
 
     /// Sends a signal.

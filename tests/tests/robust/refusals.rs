@@ -17,7 +17,7 @@ use truant_tests::{
 /// Somebody with no rights.
 const NOBODY: u32 = 65534;
 
-pub(super) fn without_root() -> Ran {
+pub(super) fn without_root() {
     // Where others may start it, whatever folder it was built in.
     let folder = tempfile::tempdir().expect("a folder can be made");
     let copy = folder.path().join("truant");
@@ -26,7 +26,6 @@ pub(super) fn without_root() -> Ran {
     let mut command = Command::new(copy);
     let lines = finished(command.args(["watch", "--for", "100ms"]).uid(NOBODY).gid(NOBODY));
     assert_refused(&lines, &["root", "sudo truant watch"]);
-    Ok(())
 }
 
 /// No mistake: the cgroup may come. But it is said, with what could be meant.
@@ -42,7 +41,7 @@ pub(super) fn a_guard_that_matches_nothing() -> Ran {
     Ok(())
 }
 
-pub(super) fn types_that_are_none() -> Ran {
+pub(super) fn types_that_are_none() {
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
     fs::write(file.path(), b"no types at all").expect("it can be written");
     let path = file.path().to_str().expect("a path in UTF-8");
@@ -50,30 +49,28 @@ pub(super) fn types_that_are_none() -> Ran {
     assert_refused(&lines, &[path, "--btf"]);
     let lines = output(["watch", "--for", "100ms", "--btf", "/no/such/file"]);
     assert_refused(&lines, &["/no/such/file", "--btf"]);
-    Ok(())
 }
 
 pub(super) fn a_way_that_is_refused() -> Ran {
     let mut refused = 0;
     for way in ["fentry", "kprobe", "tracepoint"] {
         let lines = output(["watch", "--output", "json", "--for", "100ms", "--hooks", way]);
-        match lines.of("header").first() {
-            Some(_) => assert_eq!(lines.way("moves"), Some(way), "no other way is taken"),
-            None => {
-                refused += 1;
-                assert_refused(&lines, &["cgroup_attach_task", "truant doctor"]);
-            }
+        if lines.of("header").is_empty() {
+            refused += 1;
+            assert_refused(&lines, &["cgroup_attach_task", "truant doctor"]);
+        } else {
+            assert_eq!(lines.way("moves"), Some(way), "no other way is taken");
         }
     }
     if refused == 0 { unmet("this kernel refuses no way of tracing moves") } else { Ok(()) }
 }
 
-pub(super) fn values_that_make_no_sense() -> Ran {
+pub(super) fn values_that_make_no_sense() {
     for (arguments, word) in [
         (["--interval", "1ms"], "at least 100 ms"),
         (["--interval", "soon"], "30s"),
         (["--for", "0s"], "30s"),
-        (["--for", "-1s"], "--for"),
+        (["--for", "1 parsec"], "30s"),
         (["--guard", ""], "names no cgroup"),
         (["--guard", "/a//b"], "two slashes"),
         (["--guard", "../a"], "no cgroup's name"),
@@ -84,7 +81,6 @@ pub(super) fn values_that_make_no_sense() -> Ran {
         assert_refused(&lines, &[arguments[0], word]);
     }
     assert_refused(&output(["wach"]), &["watch"]);
-    Ok(())
 }
 
 /// That it could not run, and says each of these words.
