@@ -55,6 +55,7 @@ pub(crate) struct Session {
     losses: Losses,
     probe_log: Option<EbpfLogger<&'static dyn Log>>,
     polled: Option<CgroupRoot>,
+    signals: Signals,
     // Detaches all when dropped.
     _tracer: Tracer,
 }
@@ -66,6 +67,8 @@ impl Session {
     /// # Errors
     /// If moves cannot be traced in any way, or the node's files cannot be read.
     pub(crate) fn start(settings: &Settings, host: &Host, route: &mut Route) -> Result<Self> {
+        // A signal that comes before the loop runs is kept for it.
+        let signals = Signals::listen()?;
         let mut tracer = attach(settings)?;
         let hierarchies = host.hierarchies()?;
         let mut roots = snapshot::roots(host, &hierarchies.list);
@@ -76,6 +79,7 @@ impl Session {
             roots.extract_if(.., |root| polls && Some(root.hierarchy) == hierarchies.memory);
         Ok(Self {
             polled: memory.last(),
+            signals,
             ring: ring(&mut tracer)?,
             charges: Charges::take(&mut tracer.ebpf)?,
             losses: Losses::take(&mut tracer)?,
@@ -97,10 +101,9 @@ impl Session {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut intervals = interval_at(start + settings.interval, settings.interval);
         intervals.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut signals = Signals::listen()?;
         loop {
             tokio::select! {
-                () = signals.any() => break,
+                () = self.signals.any() => break,
                 () = until(start, settings.duration) => break,
                 _ = intervals.tick() => self.end_interval(route)?,
                 _ = looks.tick() => self.look(route)?,
