@@ -6,6 +6,7 @@
     reason = "the verbs talk to the person or the CI log that called them"
 )]
 
+mod bench;
 mod ebpf;
 mod lint;
 mod paths;
@@ -22,6 +23,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
+    Bench(bench::Args),
     Setup(setup::Args),
     Ebpf(ebpf::Args),
     Lint(lint::Args),
@@ -31,6 +33,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
+        Verb::Bench(args) => bench::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
