@@ -55,6 +55,8 @@ impl Tracer {
             tracer.hooks.push(hook);
         }
         tracer.hooks.sort_by_key(|hook| hook.need);
+        // Some tens of MiB that nothing needs from here on.
+        tracer.btf = None;
         Ok(tracer)
     }
 

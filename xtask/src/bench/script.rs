@@ -93,8 +93,10 @@ pub(super) fn script(one_liner: &str, function: &str, quick: bool) -> String {
     let nobody = loads(Traced::Nobody, &Operation::ALL);
     let truant = loads(Traced::Truant, &Operation::ALL);
     let bpftrace = loads(Traced::Bpftrace, &[Operation::Pages]);
+    // What a kernel does in its first seconds would be in the first figures.
+    let (pages, rounds) = Operation::Pages.size(quick);
     format!(
-        "{FUNCTIONS}{nobody}\
+        "{FUNCTIONS}sleep 5\nload warm pages {pages} {rounds} >/dev/null\n{nobody}\
          truant watch --output json >/tmp/truant 2>&1 &\n\
          ready $! '\"header\"' /tmp/truant\n\
          grep '\"header\"' /tmp/truant | sed 's/^/header /'\n\
