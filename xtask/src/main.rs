@@ -6,7 +6,10 @@
     reason = "the verbs talk to the person or the CI log that called them"
 )]
 
+mod cache;
+mod debian;
 mod ebpf;
+mod kernels;
 mod lint;
 mod paths;
 mod setup;
@@ -26,6 +29,7 @@ enum Verb {
     Ebpf(ebpf::Args),
     Lint(lint::Args),
     Tidy(tidy::Args),
+    Kernels(kernels::Args),
     Vm(vm::Args),
 }
 
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
+        Verb::Kernels(args) => kernels::run(&args),
         Verb::Vm(args) => return vm::run(&args),
     };
     match done {
