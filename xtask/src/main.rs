@@ -8,6 +8,7 @@
 
 mod cache;
 mod debian;
+mod demo;
 mod ebpf;
 mod kernels;
 mod lint;
@@ -25,6 +26,9 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
+    Demo(demo::Args),
+    #[command(hide = true)]
+    DemoTask(demo::task::Args),
     Setup(setup::Args),
     Ebpf(ebpf::Args),
     Lint(lint::Args),
@@ -35,6 +39,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
+        Verb::Demo(args) => demo::run(&args),
+        Verb::DemoTask(args) => demo::task::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Lint(args) => lint::run(&args),
