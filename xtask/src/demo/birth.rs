@@ -8,16 +8,16 @@ use anyhow::{Result, bail};
 /// As the kernel has it; libc's constant of that name is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
-/// A child of this process, born in the cgroup v2 whose folder is open, and living `life`. Gives its
-/// id. This process must have a single thread, for the child has no other.
+/// A child of this process, born in the cgroup v2 whose folder is open, and living `life`. Gives
+/// its id. This process must have a single thread, for the child has no other.
 pub(super) fn bear(cgroup: &File, life: impl FnOnce() -> Result<()>) -> Result<i64> {
     // SAFETY: all zero is a valid value of this structure of numbers.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = CLONE_INTO_CGROUP;
     arguments.exit_signal = libc::SIGCHLD.cast_unsigned().into();
     arguments.cgroup = cgroup.as_raw_fd().cast_unsigned().into();
-    // SAFETY: the arguments are valid for their size. Without CLONE_VM the child goes on with a copy
-    // of everything, as after fork, and with one thread there is no lock that another one holds.
+    // SAFETY: the arguments are valid for their size. Without CLONE_VM the child goes on with a
+    // copy of everything, as after fork, and with one thread no other one holds a lock.
     let pid = unsafe {
         libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>())
     };

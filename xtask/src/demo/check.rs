@@ -123,9 +123,11 @@ mod tests {
     const LINES: &str = concat!(
         r#"{"type":"header"}"#,
         "\n",
-        r#"{"type":"finding","kind":"left","pid":7,"from":"/x/in","to":"/x/out","mover":{"pid":3}}"#,
+        r#"{"type":"finding","kind":"left","pid":7,"mover":{"pid":3},"#,
+        r#""from":"/x/in","to":"/x/out"}"#,
         "\n",
-        r#"{"type":"charges","cgroup":"/x/out","polled":false,"by":[{"pid":7,"charged_bytes":1048576}]}"#,
+        r#"{"type":"charges","cgroup":"/x/out","polled":false,"#,
+        r#""by":[{"pid":7,"charged_bytes":1048576}]}"#,
         "\n",
         r#"{"type":"summary","findings":{"left":1},"lost":{},"blind":[],"exit_status":1}"#,
     );

@@ -1,6 +1,6 @@
-//! `demo`: shows the main job on this machine, with no cluster, and checks that truant said what was
-//! done. Owns the order; the cgroups, the story, truant and the check are in the files beside this
-//! one.
+//! `demo`: shows the main job on this machine, with no cluster, and checks that truant said what
+//! was done. Owns the order; the cgroups, the story, truant and the check are in the files beside
+//! this one.
 
 mod birth;
 mod check;

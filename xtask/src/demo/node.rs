@@ -52,8 +52,11 @@ impl Node {
         let v1_counts_memory = mounted("cgroup", V1[0]).is_some();
         let controllers =
             v2.as_ref().map(|mount| fs::read_to_string(mount.join("cgroup.controllers")));
-        let v2_counts_memory = !v1_counts_memory
-            && matches!(controllers, Some(Ok(list)) if list.split_whitespace().any(|c| c == "memory"));
+        let has_memory = matches!(
+            controllers,
+            Some(Ok(list)) if list.split_whitespace().any(|name| name == "memory")
+        );
+        let v2_counts_memory = !v1_counts_memory && has_memory;
         if v1.is_empty() && v2.is_none() {
             bail!(
                 "no cgroups are mounted here: `mount -t cgroup2 none /sys/fs/cgroup` mounts them"
