@@ -11,6 +11,7 @@ use std::{
 pub(crate) mod cgroupfs;
 pub(crate) mod clock;
 mod fsutil;
+pub(crate) mod heap;
 pub(crate) mod hierarchies;
 pub(crate) mod kconfig;
 mod membership;

@@ -35,7 +35,6 @@ pub(crate) struct Tracer {
     pub(crate) hooks: Vec<Hook>,
     /// The attached programs.
     pub(crate) programs: Vec<RawFd>,
-    btf: Option<Btf>,
 }
 
 impl Tracer {
@@ -49,9 +48,10 @@ impl Tracer {
         // kernel's answer when the right to raise it is missing.
         let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
         let mut tracer =
-            Self { ebpf: load(types, debug)?, hooks: Vec::new(), programs: Vec::new(), btf: None };
+            Self { ebpf: load(types, debug)?, hooks: Vec::new(), programs: Vec::new() };
+        let mut btf = KernelBtf(None);
         for need in plan::NEEDS {
-            let hook = tracer.meet(need, types, forced);
+            let hook = tracer.meet(need, types, forced, &mut btf);
             tracer.hooks.push(hook);
         }
         tracer.hooks.sort_by_key(|hook| hook.need);
@@ -63,7 +63,13 @@ impl Tracer {
         self.hooks.iter().find(|hook| hook.need == need).and_then(|hook| hook.way)
     }
 
-    fn meet(&mut self, need: Need, types: &KernelTypes, forced: Option<Way>) -> Hook {
+    fn meet(
+        &mut self,
+        need: Need,
+        types: &KernelTypes,
+        forced: Option<Way>,
+        btf: &mut KernelBtf,
+    ) -> Hook {
         let mut refused = Vec::new();
         for plan in plan::ways(need) {
             if let Some(refusal) = plan::not_asked_for(need, plan, forced) {
@@ -72,7 +78,7 @@ impl Tracer {
             }
             let tried = match plan::ruled_out(plan, types) {
                 Some(refusal) => Err(refusal),
-                None => self.try_way(plan),
+                None => self.try_way(plan, btf),
             };
             match tried {
                 Ok(()) => {
@@ -85,10 +91,10 @@ impl Tracer {
         Hook { need, way: None, note: None, refused }
     }
 
-    fn try_way(&mut self, plan: &Plan) -> Result<(), Refusal> {
+    fn try_way(&mut self, plan: &Plan, btf: &mut KernelBtf) -> Result<(), Refusal> {
         let attached = self.programs.len();
         for program in plan.programs {
-            if let Err(error) = self.try_program(program) {
+            if let Err(error) = self.try_program(program, btf) {
                 self.programs.truncate(attached);
                 for name in plan.programs {
                     if let Some(program) = self.ebpf.program_mut(name) {
@@ -101,16 +107,16 @@ impl Tracer {
         Ok(())
     }
 
-    fn try_program(&mut self, name: &str) -> Result<(), ProgramError> {
+    fn try_program(&mut self, name: &str, btf: &mut KernelBtf) -> Result<(), ProgramError> {
         let (_, hook) = plan::hook_of(name);
         let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
         match program {
             Program::FEntry(program) => {
-                program.load(hook, kernel_btf(&mut self.btf)?)?;
+                program.load(hook, btf.get()?)?;
                 program.attach().map(|_| ())?;
             }
             Program::FExit(program) => {
-                program.load(hook, kernel_btf(&mut self.btf)?)?;
+                program.load(hook, btf.get()?)?;
                 program.attach().map(|_| ())?;
             }
             Program::KProbe(program) => {
@@ -139,11 +145,18 @@ fn unload(program: &mut Program) {
     };
 }
 
-fn kernel_btf(known: &mut Option<Btf>) -> Result<&Btf, ProgramError> {
-    if known.is_none() {
-        *known = Some(Btf::from_sys_fs()?);
+/// The running kernel's types as the loader of fentry programs wants them, read at the first need.
+/// They take tens of MiB.
+struct KernelBtf(Option<Btf>);
+
+impl KernelBtf {
+    fn get(&mut self) -> Result<&Btf, ProgramError> {
+        let btf = match self.0.take() {
+            Some(btf) => btf,
+            None => Btf::from_sys_fs()?,
+        };
+        Ok(self.0.insert(btf))
     }
-    known.as_ref().ok_or(ProgramError::NotLoaded)
 }
 
 fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {

@@ -2,6 +2,7 @@
 //!
 //! Everything leaves as inputs of the core; nothing here judges.
 
+mod btf;
 mod charges;
 mod decode;
 mod load;

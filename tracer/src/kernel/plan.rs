@@ -196,6 +196,12 @@ pub(crate) fn refusals(hooks: &[Hook], need: Need) -> String {
     refused.map(|refusal| refusal.why.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+/// The hooks of all programs, some more than once.
+pub(crate) fn hooks() -> impl Iterator<Item = &'static str> {
+    let programs = NEEDS.into_iter().flat_map(ways).flat_map(|plan| plan.programs);
+    programs.map(|program| hook_of(program).1)
+}
+
 /// The kind of hook and the hook that a program's name says.
 pub(crate) fn hook_of(program: &str) -> (&str, &str) {
     program.split_once('_').unwrap_or((program, ""))

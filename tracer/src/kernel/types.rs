@@ -1,16 +1,20 @@
 //! The running kernel's types: where the fields are that the programs read, and which functions and
 //! tracepoints there are.
 //!
-//! Owns the reading of BTF. What to do without a field is the plan's to decide.
+//! Owns what of BTF is kept. What to do without a field is the plan's to decide.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use btfparse::{ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use truant_ebpf::{CONSTANTS, Constant, FIELDS, Field, UNKNOWN};
+
+use super::{
+    btf::{Btf, BtfError, Kind, Type},
+    plan,
+};
 
 /// Where a kernel shows its own BTF; since 5.4 with `CONFIG_DEBUG_INFO_BTF`.
 pub(crate) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -32,7 +36,7 @@ pub(crate) enum TypesError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: BtfError,
     },
 }
 
@@ -43,8 +47,10 @@ pub(crate) struct KernelTypes {
     pub(crate) offsets: [u32; FIELDS.len()],
     /// Numbers by [`Constant`]; [`UNKNOWN`] where the kernel has no such number.
     pub(crate) values: [u32; CONSTANTS],
-    functions: BTreeSet<String>,
-    tracepoints: BTreeSet<String>,
+    /// Of the hooks of all programs, those that are functions of the kernel.
+    functions: BTreeSet<&'static str>,
+    /// And those that are tracepoints.
+    tracepoints: BTreeSet<&'static str>,
 }
 
 impl KernelTypes {
@@ -55,18 +61,17 @@ impl KernelTypes {
     pub(crate) fn read(path: &Path) -> Result<Self, TypesError> {
         let bytes =
             fs::read(path).map_err(|source| TypesError::Read { path: path.to_owned(), source })?;
-        let types = TypeInformation::new(&Bytes(&bytes)).map_err(|error| {
-            TypesError::Malformed { path: path.to_owned(), why: error.message().to_owned() }
-        })?;
-        Ok(Self::find(&types))
+        let btf = Btf::read(&bytes)
+            .map_err(|why| TypesError::Malformed { path: path.to_owned(), why })?;
+        Ok(Self::find(&btf))
     }
 
-    /// Whether the kernel has a function of that name that can be traced.
+    /// Whether the kernel has the function that a program hooks.
     pub(crate) fn has_function(&self, name: &str) -> bool {
         self.functions.contains(name)
     }
 
-    /// Whether the kernel has a tracepoint of that name.
+    /// Whether the kernel has the tracepoint that a program hooks.
     pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
         self.tracepoints.contains(name)
     }
@@ -81,69 +86,61 @@ impl KernelTypes {
         self.values[constant as usize] != UNKNOWN
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of type that matters")]
-    fn find(types: &TypeInformation) -> Self {
+    fn find(btf: &Btf<'_>) -> Self {
         let mut found = Self {
             offsets: [UNKNOWN; FIELDS.len()],
             values: [UNKNOWN; CONSTANTS],
             functions: BTreeSet::new(),
             tracepoints: BTreeSet::new(),
         };
-        let mut structures = BTreeMap::new();
-        for (id, kind) in types.get() {
-            match kind {
-                TypeVariant::Struct(structure) => {
-                    if let Some(name) = structure.name() {
-                        structures.entry(name.as_str()).or_insert(*id);
+        let hooks: BTreeSet<&str> = plan::hooks().collect();
+        let hook = |name: &[u8]| hooks.get(std::str::from_utf8(name).ok()?).copied();
+        let mut seen = BTreeSet::new();
+        for each in btf.all() {
+            match each.kind {
+                Kind::Struct => found.fields(&each, &mut seen),
+                Kind::Function => found.functions.extend(hook(each.name())),
+                Kind::Typedef => {
+                    let name = each.name().strip_prefix(b"btf_trace_").and_then(hook);
+                    if name == Some("mark_victim") {
+                        let passes_task = first_argument_is_pointer(&each);
+                        found.set(Constant::OomPassesTask, u32::from(passes_task));
                     }
+                    found.tracepoints.extend(name);
                 }
-                TypeVariant::Func(function) => found.functions.extend(function.name().clone()),
-                TypeVariant::Typedef(typedef) => {
-                    if let Some(name) = typedef.name().as_deref()
-                        && let Some(name) = name.strip_prefix("btf_trace_")
-                    {
-                        if name == "mark_victim" {
-                            let passes_task = first_argument_is_pointer(types, *typedef.tid());
-                            found.set(Constant::OomPassesTask, u32::from(passes_task));
-                        }
-                        found.tracepoints.insert(name.to_owned());
-                    }
-                }
-                TypeVariant::Enum(numbers) => {
-                    for number in numbers.named_value_list() {
-                        found.number(&number.name, number.value);
-                    }
-                }
+                Kind::Enum => each.numbers().for_each(|(name, value)| found.number(name, value)),
                 _ => {}
-            }
-        }
-        for (field, path) in FIELDS {
-            let offset = structures
-                .get(path.structure)
-                .and_then(|id| types.offset_of(*id, path.member).ok());
-            if let Some((_, Offset::ByteOffset(offset))) = offset {
-                found.offsets[*field as usize] = offset;
             }
         }
         found
     }
 
-    fn number(&mut self, name: &str, value: Integer32Value) {
+    /// Takes the fields of a structure that the programs read, of the first that has the name.
+    fn fields(&mut self, structure: &Type<'_>, seen: &mut BTreeSet<&'static str>) {
+        let name = structure.name();
+        let is_it = |path: &str| path.as_bytes() == name;
+        let Some((_, first)) = FIELDS.iter().find(|(_, path)| is_it(path.structure)) else {
+            return;
+        };
+        if !seen.insert(first.structure) {
+            return;
+        }
+        for (field, path) in FIELDS.iter().filter(|(_, path)| is_it(path.structure)) {
+            let offset = structure.offset_of(path.member.as_bytes());
+            self.offsets[*field as usize] = offset.unwrap_or(UNKNOWN);
+        }
+    }
+
+    fn number(&mut self, name: &[u8], value: i32) {
         let constant = match name {
-            "memory_cgrp_id" => Constant::MemorySubsysId,
-            "NR_ANON_MAPPED" => Constant::AnonMapped,
-            "NR_FILE_PAGES" => Constant::FilePages,
-            "MEMCG_KMEM" => Constant::Kmem,
-            "MEMCG_SOCK" => Constant::Sock,
+            b"memory_cgrp_id" => Constant::MemorySubsysId,
+            b"NR_ANON_MAPPED" => Constant::AnonMapped,
+            b"NR_FILE_PAGES" => Constant::FilePages,
+            b"MEMCG_KMEM" => Constant::Kmem,
+            b"MEMCG_SOCK" => Constant::Sock,
             _ => return,
         };
-        self.set(
-            constant,
-            match value {
-                Integer32Value::Signed(value) => u32::try_from(value).unwrap_or(UNKNOWN),
-                Integer32Value::Unsigned(value) => value,
-            },
-        );
+        self.set(constant, u32::try_from(value).unwrap_or(UNKNOWN));
     }
 
     fn set(&mut self, constant: Constant, value: u32) {
@@ -153,26 +150,69 @@ impl KernelTypes {
 
 /// Whether a tracepoint's first argument is a pointer. Its prototype's own first is the
 /// registration's data.
-fn first_argument_is_pointer(types: &TypeInformation, id: u32) -> bool {
-    let prototype = match types.from_id(id) {
-        Some(TypeVariant::Ptr(pointer)) => types.from_id(*pointer.tid()),
-        other => other,
-    };
-    let Some(TypeVariant::FuncProto(prototype)) = prototype else { return false };
-    prototype
-        .parameter_list()
-        .get(1)
-        .is_some_and(|argument| matches!(types.from_id(argument.tid()), Some(TypeVariant::Ptr(_))))
+fn first_argument_is_pointer(typedef: &Type<'_>) -> bool {
+    let prototype = typedef.target().and_then(|target| match target.kind {
+        Kind::Pointer => target.target(),
+        _ => Some(target),
+    });
+    let argument = prototype.and_then(|prototype| prototype.argument(1));
+    argument.is_some_and(|argument| argument.kind == Kind::Pointer)
 }
 
-struct Bytes<'a>(&'a [u8]);
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::btf::tests::{Builder, info},
+        *,
+    };
 
-impl Readable for Bytes<'_> {
-    fn read(&self, offset: u64, buffer: &mut [u8]) -> btfparse::Result<()> {
-        let end = || btfparse::Error::new(ErrorKind::EOF, "it ends too early");
-        let from = usize::try_from(offset).map_err(|_error| end())?;
-        let to = from.checked_add(buffer.len()).ok_or_else(end)?;
-        buffer.copy_from_slice(self.0.get(from..to).ok_or_else(end)?);
-        Ok(())
+    fn types(builder: &Builder) -> KernelTypes {
+        KernelTypes::find(&Btf::read(&builder.build()).unwrap())
+    }
+
+    #[test]
+    fn a_field_is_that_of_the_first_structure_of_the_name() {
+        let mut builder = Builder::new();
+        let [tgid, pid] = ["tgid", "pid"].map(|name| builder.string(name));
+        builder.add("task_struct", info(4, 2), 8, &[tgid, 0, 64, pid, 0, 32]);
+        builder.add("task_struct", info(4, 1), 8, &[tgid, 0, 0]);
+        let types = types(&builder);
+        let offsets = [Field::TaskTgid, Field::TaskPid, Field::TaskComm];
+        assert_eq!(offsets.map(|field| types.offsets[field as usize]), [8, 4, UNKNOWN]);
+        assert!(types.has_field(Field::TaskPid) && !types.has_field(Field::TaskComm));
+    }
+
+    #[test]
+    fn hooks_are_told_apart_by_what_they_are() {
+        let mut builder = Builder::new();
+        builder.add("cgroup_attach_task", info(12, 0), 0, &[]);
+        builder.add("btf_trace_cgroup_mkdir", info(8, 0), 0, &[]);
+        let types = types(&builder);
+        assert!(types.has_function("cgroup_attach_task"));
+        assert!(!types.has_tracepoint("cgroup_attach_task"));
+        assert!(types.has_tracepoint("cgroup_mkdir") && !types.has_function("cgroup_mkdir"));
+    }
+
+    #[test]
+    fn the_victim_is_a_task_where_the_argument_is_a_pointer() {
+        for (passes_task, argument) in [(0, 1), (1, 2)] {
+            let mut builder = Builder::new();
+            let int = builder.add("int", info(1, 0), 4, &[32]);
+            builder.add("", info(2, 0), int, &[]);
+            let prototype = builder.add("", info(13, 2), 0, &[0, 2, 0, argument]);
+            let pointer = builder.add("", info(2, 0), prototype, &[]);
+            builder.add("btf_trace_mark_victim", info(8, 0), pointer, &[]);
+            assert_eq!(types(&builder).values[Constant::OomPassesTask as usize], passes_task);
+        }
+    }
+
+    #[test]
+    fn numbers_come_from_enums_and_a_negative_one_is_unknown() {
+        let mut builder = Builder::new();
+        let [memory, kmem] = ["memory_cgrp_id", "MEMCG_KMEM"].map(|name| builder.string(name));
+        builder.add("", info(6, 2), 4, &[memory, 4, kmem, u32::MAX]);
+        let types = types(&builder);
+        assert_eq!(types.values[Constant::MemorySubsysId as usize], 4);
+        assert!(!types.has_value(Constant::Kmem) && !types.has_value(Constant::Sock));
     }
 }

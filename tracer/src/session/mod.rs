@@ -19,7 +19,7 @@ use tokio::{
 use truant_core::input::{Facts, Input, LossCause, Need, Way};
 
 use crate::{
-    host::{CgroupRoot, Hierarchies, Host, clock},
+    host::{CgroupRoot, Hierarchies, Host, clock, heap},
     kernel::{self, Charges, KernelTypes, Losses, Tracer},
     route::Route,
 };
@@ -88,6 +88,8 @@ impl Session {
         };
         route.feed(Input::Started(Box::new(facts)))?;
         snapshot::take(host, &roots, route)?;
+        // Parsing the kernel's types and scanning leave holes that nothing fills again.
+        heap::trim();
         let polls = tracer.way(Need::Charges) == Some(Way::Polled);
         let memory =
             roots.extract_if(.., |root| polls && Some(root.hierarchy) == hierarchies.memory);
