@@ -74,6 +74,8 @@ fields! {
     CssSubsys = "cgroup_subsys_state"."ss";
     /// `struct cgroup_subsys_state *`.
     CssParent = "cgroup_subsys_state"."parent";
+    /// `u64`: counts up over all states of all cgroups.
+    CssSerial = "cgroup_subsys_state"."serial_nr";
     /// `u64`: on 64-bit kernels the inode number of the directory.
     NodeId = "kernfs_node"."id";
     /// `const char *`: the directory's name.

@@ -1,11 +1,15 @@
 //! The only reader of kernel structures.
 //!
-//! Each type is an address of the structure it is named after. Every read goes through
-//! `bpf_probe_read_kernel`, so one body serves fentry, kprobes and raw tracepoints alike, and a
-//! wrong address is an error and not a fault. An address that is null reads as an error, too.
+//! Each type is an address of the structure it is named after, and how to read there. One body so
+//! serves fentry, kprobes and raw tracepoints alike. A wrong address is an error or a zero, never a
+//! fault; one that is null is an error.
+
+use core::marker::PhantomData;
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes, generated};
-use truant_ebpf::{CONTROL_MEMORY_SUBSYS, Constant, Counter, Field, NAME_MAX, Task as TaskRecord};
+use truant_ebpf::{
+    CONTROL_MEMORY_SUBSYS, Comm, Constant, Counter, Field, NAME_MAX, Task as TaskRecord, UNKNOWN,
+};
 
 use crate::{
     globals::{offset, value},
@@ -15,60 +19,153 @@ use crate::{
 /// What a read yields.
 pub(crate) type Read<T> = Result<T, Counter>;
 
+/// The number of the v2 hierarchy.
+const V2: u32 = 0;
+
 /// Hierarchies a css set can be linked to: 14 v1 controllers, cgroup2, and named ones.
 const HIERARCHIES_MAX: u32 = 40;
 
+/// How kernel memory is read at an address.
+pub(crate) trait Access: Copy {
+    /// Reads what is stored at `address`.
+    fn read<T>(address: u64) -> Read<T>;
+}
+
+/// Through the helper, which checks any address and copies.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Probed;
+
+/// With plain loads, several times cheaper, from pointers whose type the verifier knows: arguments
+/// of fentry and fexit, and what they lead to.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Typed;
+
+impl Access for Probed {
+    #[inline(always)]
+    fn read<T>(address: u64) -> Read<T> {
+        // SAFETY: the helper checks the address and copies; `T` is an integer or an array of them.
+        unsafe { bpf_probe_read_kernel(address as *const T) }.map_err(|_errno| Counter::Unreadable)
+    }
+}
+
+impl Access for Typed {
+    #[inline(always)]
+    fn read<T>(address: u64) -> Read<T> {
+        Ok(load(address))
+    }
+}
+
+/// Loads from a pointer whose type the verifier knows.
+#[inline(always)]
+fn load<T>(address: u64) -> T {
+    // SAFETY: the kernel lets a load from such a pointer pass, and makes it yield zeroes where the
+    // address is wrong.
+    unsafe { (address as *const T).read_volatile() }
+}
+
 #[inline(always)]
 fn at<T>(address: u64) -> Read<T> {
-    // SAFETY: the helper checks the address and copies; `T` is an integer or an array of them.
-    unsafe { bpf_probe_read_kernel(address as *const T) }.map_err(|_errno| Counter::Unreadable)
+    Probed::read(address)
 }
 
 #[inline(always)]
 fn field<T>(structure: u64, field: Field) -> Read<T> {
-    at(structure.wrapping_add(offset(field)))
+    member::<Probed, T>(structure, field)
+}
+
+#[inline(always)]
+fn member<A: Access, T>(structure: u64, field: Field) -> Read<T> {
+    A::read(structure.wrapping_add(offset(field)))
+}
+
+/// A pointer to another structure. The verifier wants to see that it is not null.
+#[inline(always)]
+fn pointer<A: Access>(structure: u64, field: Field) -> Read<u64> {
+    match member::<A, u64>(structure, field)? {
+        0 => Err(Counter::Unreadable),
+        address => Ok(address),
+    }
 }
 
 /// `struct task_struct *`.
 #[derive(Clone, Copy)]
-pub(crate) struct Task(pub(crate) u64);
+pub(crate) struct Task<A = Probed>(u64, PhantomData<A>);
 
 impl Task {
     /// The thread that runs this program.
     #[inline(always)]
     pub(crate) fn current() -> Self {
         // SAFETY: the helper takes nothing and returns the current task's address.
-        Self(unsafe { generated::bpf_get_current_task() })
-    }
-
-    pub(crate) fn tid(self) -> Read<u32> {
-        field(self.0, Field::TaskPid)
-    }
-
-    pub(crate) fn tgid(self) -> Read<u32> {
-        field(self.0, Field::TaskTgid)
-    }
-
-    pub(crate) fn comm(self) -> Read<[u8; 16]> {
-        field(self.0, Field::TaskComm)
+        Self::at(unsafe { generated::bpf_get_current_task() })
     }
 
     pub(crate) fn leader(self) -> Read<Self> {
-        field(self.0, Field::TaskLeader).map(Self)
-    }
-
-    pub(crate) fn cgroups(self) -> Read<CssSet> {
-        field(self.0, Field::TaskCgroups).map(CssSet)
+        pointer::<Probed>(self.0, Field::TaskLeader).map(Self::at)
     }
 
     /// Threads of the process that have not begun to exit.
     pub(crate) fn threads_alive(self) -> Read<u32> {
-        field(field(self.0, Field::TaskSignal)?, Field::SignalLive)
+        field(pointer::<Probed>(self.0, Field::TaskSignal)?, Field::SignalLive)
+    }
+}
+
+impl Task<Typed> {
+    /// The thread that runs this program, on kernels that give its type: since 5.11.
+    #[inline(always)]
+    fn typed_current() -> Option<Self> {
+        if value(Constant::TypedTask) == UNKNOWN {
+            return None;
+        }
+        // SAFETY: the helper takes nothing and returns the current task's address.
+        Some(Self::at(unsafe { generated::bpf_get_current_task_btf() } as u64))
+    }
+}
+
+/// The name of the thread that runs this program.
+#[inline(always)]
+pub(crate) fn current_comm() -> Read<Comm> {
+    match Task::typed_current() {
+        Some(task) => task.comm(),
+        None => Task::current().comm(),
+    }
+}
+
+impl<A: Access> Task<A> {
+    #[inline(always)]
+    pub(crate) fn at(address: u64) -> Self {
+        Self(address, PhantomData)
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(crate) fn address(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn tid(self) -> Read<u32> {
+        member::<A, _>(self.0, Field::TaskPid)
+    }
+
+    #[inline(always)]
+    pub(crate) fn tgid(self) -> Read<u32> {
+        member::<A, _>(self.0, Field::TaskTgid)
+    }
+
+    #[inline(always)]
+    pub(crate) fn comm(self) -> Read<Comm> {
+        member::<A, _>(self.0, Field::TaskComm)
+    }
+
+    #[inline(always)]
+    pub(crate) fn cgroups(self) -> Read<CssSet<A>> {
+        pointer::<A>(self.0, Field::TaskCgroups).map(CssSet::at)
     }
 
     /// Threads of the process.
+    #[inline(always)]
     pub(crate) fn threads(self) -> Read<u32> {
-        field(field(self.0, Field::TaskSignal)?, Field::SignalThreads)
+        member::<A, _>(pointer::<A>(self.0, Field::TaskSignal)?, Field::SignalThreads)
     }
 
     /// The task as the records have it.
@@ -77,7 +174,7 @@ impl Task {
         Ok(TaskRecord {
             tid: self.tid()?,
             tgid: self.tgid()?,
-            start: field(self.0, Field::TaskStart)?,
+            start: member::<A, _>(self.0, Field::TaskStart)?,
             comm: self.comm()?,
         })
     }
@@ -85,17 +182,42 @@ impl Task {
 
 /// `struct css_set *`: a task's cgroup in every hierarchy.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct CssSet(u64);
+pub(crate) struct CssSet<A = Probed>(u64, PhantomData<A>);
 
-impl CssSet {
-    /// The cgroup in the v2 hierarchy.
-    pub(crate) fn v2(self) -> Read<Cgroup> {
-        field(self.0, Field::CssSetDefault).map(Cgroup)
+impl<A: Access> CssSet<A> {
+    #[inline(always)]
+    fn at(address: u64) -> Self {
+        Self(address, PhantomData)
     }
 
-    /// The cgroup in the hierarchy that `root` is the root of. Named v1 hierarchies have no
-    /// controller, so only the links tell.
-    pub(crate) fn within(self, root: Root) -> Read<Cgroup> {
+    /// The cgroup in the v2 hierarchy.
+    #[inline(always)]
+    pub(crate) fn v2(self) -> Read<Cgroup<A>> {
+        pointer::<A>(self.0, Field::CssSetDefault).map(Cgroup::at)
+    }
+
+    /// The address of the memory controller's state for the cgroup.
+    #[inline(always)]
+    fn memory(self) -> Read<u64> {
+        let index = u64::from(value(Constant::MemorySubsysId));
+        let table = self.0.wrapping_add(offset(Field::CssSetSubsys));
+        match A::read(table.wrapping_add(index << 3))? {
+            0 => Err(Counter::Unreadable),
+            css => Ok(css),
+        }
+    }
+
+    /// The id of the cgroup in the hierarchy that `root` is the root of.
+    #[inline(always)]
+    pub(crate) fn id_within(self, root: Root<A>) -> Read<u64> {
+        if root.id()? == V2 { self.v2()?.id() } else { CssSet::at(self.0).linked_to(root.0)?.id() }
+    }
+}
+
+impl CssSet {
+    /// The cgroup in the v1 hierarchy that `root` is the root of. Named hierarchies have no
+    /// controller, so only the links tell. They sit inside other structures, which no type says.
+    fn linked_to(self, root: u64) -> Read<Cgroup> {
         let head = self.0.wrapping_add(offset(Field::CssSetLinks));
         let mut node: u64 = at(head)?;
         for _ in 0..HIERARCHIES_MAX {
@@ -103,68 +225,71 @@ impl CssSet {
                 break;
             }
             let link = node.wrapping_sub(offset(Field::LinkNode));
-            let cgroup = Cgroup(field(link, Field::LinkCgroup)?);
-            if cgroup.root()? == root {
+            let cgroup = Cgroup::at(field(link, Field::LinkCgroup)?);
+            if cgroup.root()?.0 == root {
                 return Ok(cgroup);
             }
             node = at(node)?;
         }
         Err(Counter::Unreadable)
     }
-
-    /// The address of the memory controller, `&memory_cgrp_subsys`.
-    #[inline(always)]
-    fn memory_subsys(self) -> Read<u64> {
-        let index = u64::from(value(Constant::MemorySubsysId));
-        let table = self.0.wrapping_add(offset(Field::CssSetSubsys));
-        field(at(table.wrapping_add(index << 3))?, Field::CssSubsys)
-    }
 }
 
 /// `struct cgroup_root *`: a hierarchy.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Root(u64);
+#[derive(Clone, Copy)]
+pub(crate) struct Root<A = Probed>(u64, PhantomData<A>);
 
-impl Root {
+impl<A: Access> Root<A> {
     /// The hierarchy's number.
+    #[inline(always)]
     pub(crate) fn id(self) -> Read<u32> {
-        field(self.0, Field::RootHierarchy)
+        member::<A, _>(self.0, Field::RootHierarchy)
     }
 }
 
 /// `struct cgroup *`.
 #[derive(Clone, Copy)]
-pub(crate) struct Cgroup(pub(crate) u64);
+pub(crate) struct Cgroup<A = Probed>(u64, PhantomData<A>);
 
-impl Cgroup {
+impl<A: Access> Cgroup<A> {
     #[inline(always)]
-    fn node(self) -> Read<u64> {
-        field(self.0, Field::CgroupNode)
+    pub(crate) fn at(address: u64) -> Self {
+        Self(address, PhantomData)
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(crate) fn address(self) -> u64 {
+        self.0
     }
 
     /// The inode number of the directory.
     #[inline(always)]
     pub(crate) fn id(self) -> Read<u64> {
-        field(self.node()?, Field::NodeId)
+        member::<A, _>(pointer::<A>(self.0, Field::CgroupNode)?, Field::NodeId)
     }
 
-    pub(crate) fn root(self) -> Read<Root> {
-        field(self.0, Field::CgroupRoot).map(Root)
+    #[inline(always)]
+    pub(crate) fn root(self) -> Read<Root<A>> {
+        Ok(Root(pointer::<A>(self.0, Field::CgroupRoot)?, PhantomData))
     }
+}
 
+impl Cgroup {
     /// The parent's id, 0 for a root.
     pub(crate) fn parent_id(self) -> Read<u64> {
         let css = self.0.wrapping_add(offset(Field::CgroupSelf));
         match field(css, Field::CssParent)? {
             0 => Ok(0),
-            parent => Self(field(parent, Field::CssCgroup)?).id(),
+            parent => Self::at(field(parent, Field::CssCgroup)?).id(),
         }
     }
 
     /// Copies the directory's name.
     #[inline(always)]
     pub(crate) fn name(self, to: &mut [u8; NAME_MAX + 1]) -> Read<()> {
-        let name: u64 = field(self.node()?, Field::NodeName)?;
+        let node: u64 = field(self.0, Field::CgroupNode)?;
+        let name: u64 = field(node, Field::NodeName)?;
         // SAFETY: the helper checks the address, and writes at most the length of `to`.
         unsafe { bpf_probe_read_kernel_str_bytes(name as *const u8, to) }
             .map(|_| ())
@@ -172,32 +297,65 @@ impl Cgroup {
     }
 }
 
-/// `struct mem_cgroup *`.
+/// `struct mem_cgroup *`, by its state and the state's serial number, which no other has or had.
 #[derive(Clone, Copy)]
-pub(crate) struct Memcg(pub(crate) u64);
+pub(crate) struct Memcg {
+    css: u64,
+    serial: u64,
+}
 
 impl Memcg {
+    /// The memory cgroup at `address`.
+    #[inline(always)]
+    pub(crate) fn at(address: u64) -> Read<Self> {
+        let css = address.wrapping_add(offset(Field::MemcgCss));
+        match Self::of_current() {
+            Some(current) if current.css == css => Ok(current),
+            _ => Ok(Self { css, serial: field(css, Field::CssSerial)? }),
+        }
+    }
+
     /// The memory cgroup whose `memory` counter stands at `counter`; none for the counters of swap,
     /// kernel memory, TCP, huge pages and devices, which the kernel charges through the same calls.
     #[inline(always)]
     pub(crate) fn of_counter(counter: u64) -> Read<Option<Self>> {
-        let memcg = Self(counter.wrapping_sub(offset(Field::MemcgMemory)));
+        let address = counter.wrapping_sub(offset(Field::MemcgMemory));
+        let css = address.wrapping_add(offset(Field::MemcgCss));
+        if let Some(current) = Self::of_current()
+            && current.css == css
+        {
+            return Ok(Some(current));
+        }
         let subsys = memory_subsys()?;
         // What is read here is no `mem_cgroup` at all if the counter is another one's, so a failing
         // read says the same as a foreign value.
-        let found: Read<u64> = field(memcg.css(), Field::CssSubsys);
-        Ok((found == Ok(subsys)).then_some(memcg))
+        let found: Read<u64> = field(css, Field::CssSubsys);
+        if found != Ok(subsys) {
+            return Ok(None);
+        }
+        Ok(Some(Self { css, serial: field(css, Field::CssSerial)? }))
     }
 
+    /// The current task's, which is nearly always the one that is charged. All loads are plain
+    /// ones, since the verifier knows the types.
     #[inline(always)]
-    fn css(self) -> u64 {
-        self.0.wrapping_add(offset(Field::MemcgCss))
+    fn of_current() -> Option<Self> {
+        let css = Task::typed_current()?.cgroups().ok()?.memory().ok()?;
+        // Loaded before anything is compared with `css`: of two equal pointers the compiler might
+        // take the one whose type the verifier does not know.
+        let serial = member::<Typed, _>(css, Field::CssSerial).ok()?;
+        Some(Self { css, serial })
+    }
+
+    /// A number that no other memory cgroup has or ever had.
+    pub(crate) fn serial(self) -> u64 {
+        self.serial
     }
 
     /// The id of the cgroup.
     #[inline(always)]
     pub(crate) fn cgroup_id(self) -> Read<u64> {
-        Cgroup(field(self.css(), Field::CssCgroup)?).id()
+        Cgroup::<Probed>::at(field(self.css, Field::CssCgroup)?).id()
     }
 }
 
@@ -212,7 +370,7 @@ fn memory_subsys() -> Read<u64> {
     if known != 0 {
         return Ok(known);
     }
-    let subsys = Task::current().cgroups()?.memory_subsys()?;
+    let subsys = field(Task::current().cgroups()?.memory()?, Field::CssSubsys)?;
     // SAFETY: as above.
     unsafe { slot.write_volatile(subsys) };
     Ok(subsys)

@@ -10,7 +10,7 @@ mod records;
 
 pub use fields::{FIELDS, Field, FieldPath, UNKNOWN};
 pub use records::{
-    Born, Cgroup, Exec, Exited, Forked, Kind, Moved, NAME_MAX, NamedCgroup, OomKill, Task,
+    Born, Cgroup, Comm, Exec, Exited, Forked, Kind, Moved, NAME_MAX, NamedCgroup, OomKill, Task,
 };
 
 /// What a program failed to do, or chose not to report: the index into the per-CPU counters.
@@ -44,22 +44,26 @@ pub const ALL_COUNTERS: [Counter; COUNTERS as usize] = [
     Counter::Unmoved,
 ];
 
-/// A row of the charge table by process: `[cgroup id, process id | epoch << 32]`.
+/// A row of the charge table by process: the serial number of the memory cgroup's state, which no
+/// other state of any cgroup ever has, then 22 bits of process id, then the epoch.
 ///
 /// Userspace flips the epoch, waits until no program can still write under the old one, and then
 /// takes the old rows out: no row is read and written at once, so nothing is lost between the two.
 #[must_use]
-pub const fn charge_key(cgroup: u64, tgid: u32, epoch: u32) -> [u64; 2] {
-    [cgroup, tgid as u64 | (epoch as u64) << 32]
+pub const fn charge_key(serial: u64, tgid: u32, epoch: u64) -> u64 {
+    serial << (PID_BITS + 1) | (tgid as u64) << 1 | epoch
 }
 
-/// The process id and the epoch of a key's second word.
+/// The process id and the epoch of a key.
 #[must_use]
-pub const fn split_charge_key(word: u64) -> (u32, u32) {
-    ((word & 0xffff_ffff) as u32, (word >> 32) as u32)
+pub const fn split_charge_key(key: u64) -> (u32, u64) {
+    (((key >> 1) & ((1 << PID_BITS) - 1)) as u32, key & 1)
 }
 
-/// What is summed in a row: the index into its four numbers.
+/// Bits of the largest process id, `PID_MAX_LIMIT` on 64-bit kernels.
+const PID_BITS: u32 = 22;
+
+/// What a row holds: the index into its numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(usize)]
 pub enum Sum {
@@ -73,8 +77,11 @@ pub enum Sum {
     LimitHits,
 }
 
-/// A row's numbers, by [`Sum`].
-pub type Sums = [u64; 4];
+/// The index of a row's last number: the cgroup's id on the CPU that made the row, 0 on others.
+pub const ROW_CGROUP: usize = 4;
+
+/// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
+pub type Row = [u64; 5];
 
 /// The slot of the control array that holds the epoch, 0 or 1.
 pub const CONTROL_EPOCH: u32 = 0;
@@ -99,7 +106,9 @@ pub enum Constant {
     Sock,
     /// 1 where `mark_victim` passes a task (6.9 and later), 0 where it passes a process id.
     OomPassesTask,
+    /// `enum bpf_func_id`: the helper that gives the current task with its type, since 5.11.
+    TypedTask,
 }
 
 /// How many constants there are.
-pub const CONSTANTS: usize = 6;
+pub const CONSTANTS: usize = 7;

@@ -8,7 +8,6 @@
 #![expect(unsafe_code, reason = "maps, globals and helpers of the kernel are raw pointers")]
 #![expect(clippy::inline_always, reason = "the verifier knows less behind a call")]
 #![expect(clippy::needless_pass_by_value, reason = "aya hands a context over by value")]
-#![expect(clippy::cast_possible_truncation, reason = "halves of one word are taken apart")]
 
 mod emit;
 mod globals;

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf},
 };
-use truant_ebpf::{CONTROL_SLOTS, COUNTERS, Sums};
+use truant_ebpf::{CONTROL_SLOTS, COUNTERS, Row};
 
 /// All records. 4 MiB hold 47,000 moves, more than two CPUs make between two looks of the reader.
 #[map]
@@ -23,17 +23,16 @@ pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(CONTROL_SLOTS, 0
 /// Charges by cgroup and process, see [`truant_ebpf::charge_key`]. Rows live for one interval.
 /// Userspace lowers the size on nodes with many CPUs, since each row has a value for each CPU.
 #[map]
-pub(crate) static CHARGES: PerCpuHashMap<[u64; 2], Sums> = PerCpuHashMap::with_max_entries(8192, 0);
+pub(crate) static CHARGES: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_entries(8192, 0);
 
 /// Charges by cgroup alone, for what found no room in [`CHARGES`]: the totals stay exact.
 #[map]
-pub(crate) static OVERFLOW: PerCpuHashMap<[u64; 2], Sums> =
-    PerCpuHashMap::with_max_entries(8192, 0);
+pub(crate) static OVERFLOW: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_entries(8192, 0);
 
-/// A move from the entry of `cgroup_attach_task` to its return, by the mover's thread: source, and
-/// the arguments. The kernel moves under one mutex, so more than one entry is already unusual.
+/// The move under way, from the entry of `cgroup_attach_task` to its return: the mover's thread,
+/// the source, and the arguments. One slot is enough, since the kernel moves under one mutex.
 #[map]
-pub(crate) static MOVES: HashMap<u64, [u64; 4]> = HashMap::with_max_entries(64, 0);
+pub(crate) static MOVE: Array<[u64; 5]> = Array::with_max_entries(1, 0);
 
 /// The arguments of `page_counter_try_charge` from entry to return, by the frame's address, for
 /// kprobes alone. A frame is on a stack, and a stack is on a CPU or preempted inside the call.

@@ -35,6 +35,9 @@ pub enum Kind {
     OomKill,
 }
 
+/// A task's name: 16 bytes in the order of memory, ended by a NUL. Anyone may choose them.
+pub type Comm = [u64; 2];
+
 /// A thread.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -46,7 +49,7 @@ pub struct Task {
     /// When the thread was started.
     pub start: u64,
     /// Its name.
-    pub comm: [u8; 16],
+    pub comm: Comm,
 }
 
 /// A task was moved between two cgroups of one hierarchy.
@@ -70,7 +73,7 @@ pub struct Moved {
     /// The process that moved it.
     pub mover: u32,
     /// That process's name, or that of the thread that wrote.
-    pub mover_comm: [u8; 16],
+    pub mover_comm: Comm,
 }
 
 /// A process was made, or a thread whose leader sits elsewhere, in its creator's cgroups.
@@ -102,7 +105,7 @@ pub struct Born {
     /// The child's.
     pub to: u64,
     /// The creating thread's name.
-    pub parent_comm: [u8; 16],
+    pub parent_comm: Comm,
 }
 
 /// A process runs another program.
@@ -116,7 +119,7 @@ pub struct Exec {
     /// When.
     pub at: u64,
     /// Its new name.
-    pub comm: [u8; 16],
+    pub comm: Comm,
 }
 
 /// A process ended (`tid` is `tgid`), or one thread that sat elsewhere than its leader.

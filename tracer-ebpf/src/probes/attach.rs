@@ -4,8 +4,7 @@
 //! name fires only after the move, so alone it knows no source. The mover is the current process.
 
 use aya_ebpf::{
-    bindings::BPF_ANY,
-    helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, generated::bpf_ktime_get_boot_ns},
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_ktime_get_boot_ns},
     macros::{fentry, fexit, kprobe, kretprobe, raw_tracepoint},
     programs::{FEntryContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
@@ -14,14 +13,14 @@ use truant_ebpf::{Counter, Kind, Moved};
 
 use crate::{
     emit::{emit, settle},
-    kernel::{Cgroup, Task},
-    maps::MOVES,
+    kernel::{Access, Cgroup, Probed, Task, Typed, current_comm},
+    maps::MOVE,
 };
 
 // kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[fentry(function = "cgroup_attach_task")]
 fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
-    settle(try_enter(ctx.arg(0), ctx.arg(1), ctx.arg(2)))
+    settle(try_enter(Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2))))
 }
 
 // kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
@@ -29,7 +28,8 @@ fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
 fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     let returned: i32 = ctx.arg(3);
     debug!(&ctx, "cgroup_attach_task returned {}", returned);
-    settle(try_leave(returned))
+    let call = Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    settle(try_leave(returned, |_| call))
 }
 
 // kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
@@ -38,52 +38,72 @@ fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     let (Some(to), Some(task), Some(whole)) = (ctx.arg(0), ctx.arg(1), ctx.arg(2)) else {
         return settle(Err(Counter::Unreadable));
     };
-    settle(try_enter(to, task, whole))
+    settle(try_enter(Call::<Probed>::new(to, task, whole)))
 }
 
 // kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
 #[kretprobe(function = "cgroup_attach_task")]
 fn kretprobe_cgroup_attach_task(ctx: RetProbeContext) -> u32 {
-    settle(try_leave(ctx.ret()))
+    settle(try_leave(ctx.ret(), |[to, task, whole]| Call::<Probed>::new(to, task, whole)))
 }
 
 // kernel: trace cgroup_attach_task(cgroup *, const char *, task_struct *, bool) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 fn tracepoint_cgroup_attach_task(ctx: RawTracePointContext) -> u32 {
-    let whole: u8 = ctx.arg(3);
-    settle(try_report(0, Cgroup(ctx.arg(0)), Task(ctx.arg(2)), whole != 0))
+    settle(try_report(0, Call::<Probed>::new(ctx.arg(0), ctx.arg(2), ctx.arg(3))))
 }
 
-/// Remembers the source and the arguments. A `bool` argument fills only the lowest byte.
-#[inline(always)]
-fn try_enter(to: u64, task: u64, whole: u64) -> Result<(), Counter> {
-    let from = Task(task).cgroups()?.within(Cgroup(to).root()?)?.id()?;
-    let call = [from, to, task, whole & 0xff];
-    MOVES
-        .insert(bpf_get_current_pid_tgid(), call, u64::from(BPF_ANY))
-        .map_err(|_errno| Counter::InFlightFull)
+/// The arguments of a call.
+#[derive(Clone, Copy)]
+struct Call<A> {
+    to: Cgroup<A>,
+    task: Task<A>,
+    whole: bool,
 }
 
-/// Reports the remembered move if the call succeeded.
+impl<A: Access> Call<A> {
+    /// A `bool` argument fills only the lowest byte.
+    #[inline(always)]
+    fn new(to: u64, task: u64, whole: u64) -> Self {
+        Self { to: Cgroup::at(to), task: Task::at(task), whole: whole & 0xff != 0 }
+    }
+}
+
+/// Remembers the source and the arguments.
 #[inline(always)]
-fn try_leave(returned: i32) -> Result<(), Counter> {
-    let thread = bpf_get_current_pid_tgid();
-    // SAFETY: only this thread writes its entry, and it is in this program.
-    let Some(&[from, to, task, whole]) = (unsafe { MOVES.get(thread) }) else {
+fn try_enter<A: Access>(call: Call<A>) -> Result<(), Counter> {
+    let from = call.task.cgroups()?.id_within(call.to.root()?)?;
+    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?;
+    let (to, task) = (call.to.address(), call.task.address());
+    // SAFETY: the slot is a map value. Only the one holder of the kernel's mutex gets here.
+    unsafe { slot.write([bpf_get_current_pid_tgid(), from, to, task, u64::from(call.whole)]) };
+    Ok(())
+}
+
+/// Reports the remembered move if the call succeeded. `call` makes the arguments of what was
+/// remembered of them.
+#[inline(always)]
+fn try_leave<A: Access>(returned: i32, call: impl Fn([u64; 3]) -> Call<A>) -> Result<(), Counter> {
+    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?;
+    // SAFETY: as above.
+    let [thread, from, to, task, whole] = unsafe { slot.read() };
+    if thread != bpf_get_current_pid_tgid() {
         // The call was already under way when the entry was attached, or its failure is counted.
         return Ok(());
-    };
-    MOVES.remove(thread).map_err(|_errno| Counter::InFlightFull)?;
+    }
+    // SAFETY: as above.
+    unsafe { slot.cast::<u64>().write(0) };
     if returned != 0 {
         return Ok(());
     }
-    try_report(from, Cgroup(to), Task(task), whole != 0)
+    try_report(from, call([to, task, whole]))
 }
 
 /// Reports a move, unless it changed nothing. A whole process whose leader stays may still bring
 /// back threads from elsewhere.
 #[inline(always)]
-fn try_report(from: u64, to: Cgroup, task: Task, whole: bool) -> Result<(), Counter> {
+fn try_report<A: Access>(from: u64, call: Call<A>) -> Result<(), Counter> {
+    let Call { to, task, whole } = call;
     let destination = to.id()?;
     if from == destination && !(whole && task.threads()? > 1) {
         return Err(Counter::Unmoved);
@@ -98,6 +118,6 @@ fn try_report(from: u64, to: Cgroup, task: Task, whole: bool) -> Result<(), Coun
         to: destination,
         hierarchy: to.root()?.id()?,
         mover: (bpf_get_current_pid_tgid() >> 32) as u32,
-        mover_comm: bpf_get_current_comm().map_err(|_errno| Counter::Unreadable)?,
+        mover_comm: current_comm()?,
     })
 }

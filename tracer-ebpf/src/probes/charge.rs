@@ -7,8 +7,8 @@
 use aya_ebpf::{
     EbpfContext as _,
     bindings::BPF_ANY,
-    macros::{fexit, kprobe, kretprobe},
-    programs::{FExitContext, ProbeContext, RetProbeContext},
+    macros::{fentry, fexit, kprobe, kretprobe},
+    programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext},
 };
 use truant_ebpf::{Counter, Sum};
 
@@ -30,14 +30,14 @@ fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
 }
 
 // kernel: void page_counter_charge(page_counter *, unsigned long) since 5.10
-#[fexit(function = "page_counter_charge")]
-fn fexit_page_counter_charge(ctx: FExitContext) -> u32 {
+#[fentry(function = "page_counter_charge")]
+fn fentry_page_counter_charge(ctx: FEntryContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Charged, ctx.arg(1)))
 }
 
 // kernel: void page_counter_uncharge(page_counter *, unsigned long) since 5.10
-#[fexit(function = "page_counter_uncharge")]
-fn fexit_page_counter_uncharge(ctx: FExitContext) -> u32 {
+#[fentry(function = "page_counter_uncharge")]
+fn fentry_page_counter_uncharge(ctx: FEntryContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Uncharged, ctx.arg(1)))
 }
 
@@ -68,7 +68,7 @@ fn kprobe_page_counter_uncharge(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn try_add(counter: u64, which: Sum, pages: u64) -> Result<(), Counter> {
     match Memcg::of_counter(counter)? {
-        Some(memcg) => sum(memcg.cgroup_id()?, which, pages),
+        Some(memcg) => sum(memcg, which, pages),
         None => Ok(()),
     }
 }
@@ -82,13 +82,12 @@ fn try_charge(
     charged: bool,
 ) -> Result<(), Counter> {
     let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
-    let cgroup = memcg.cgroup_id()?;
     if charged {
-        return sum(cgroup, Sum::Charged, pages);
+        return sum(memcg, Sum::Charged, pages);
     }
-    sum(cgroup, Sum::Failures, 1)?;
+    sum(memcg, Sum::Failures, 1)?;
     match Memcg::of_counter(pointer_at(fail()?)?)? {
-        Some(limited) => sum(limited.cgroup_id()?, Sum::LimitHits, 1),
+        Some(limited) => sum(limited, Sum::LimitHits, 1),
         None => Ok(()),
     }
 }

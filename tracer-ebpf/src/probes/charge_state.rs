@@ -29,5 +29,5 @@ fn try_state(ctx: &RawTracePointContext, one: Constant, other: Constant) -> Resu
     }
     let pages: i32 = ctx.arg(2);
     let which = if pages < 0 { Sum::Uncharged } else { Sum::Charged };
-    sum(Memcg(ctx.arg(0)).cgroup_id()?, which, u64::from(pages.unsigned_abs()))
+    sum(Memcg::at(ctx.arg(0))?, which, u64::from(pages.unsigned_abs()))
 }

@@ -14,7 +14,7 @@ use crate::{
 // kernel: trace sched_process_exec(struct task_struct *, pid_t, struct linux_binprm *) since 5.10
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 fn tracepoint_sched_process_exec(ctx: RawTracePointContext) -> u32 {
-    settle(try_exec(Task(ctx.arg(0))))
+    settle(try_exec(Task::at(ctx.arg(0))))
 }
 
 #[inline(always)]

@@ -15,7 +15,7 @@ use crate::{
 // kernel: trace sched_process_exit(struct task_struct *, ...) since 5.10
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 fn tracepoint_sched_process_exit(ctx: RawTracePointContext) -> u32 {
-    settle(try_exit(Task(ctx.arg(0))))
+    settle(try_exit(Task::at(ctx.arg(0))))
 }
 
 /// The last thread to go reports the process, whichever it is.

@@ -5,21 +5,20 @@
 //! where its parent is. That works in the v2 hierarchy alone.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_comm, generated::bpf_ktime_get_boot_ns},
-    macros::raw_tracepoint,
+    helpers::generated::bpf_ktime_get_boot_ns, macros::raw_tracepoint,
     programs::RawTracePointContext,
 };
 use truant_ebpf::{Born, Counter, Forked, Kind};
 
 use crate::{
     emit::{emit, settle},
-    kernel::Task,
+    kernel::{Task, current_comm},
 };
 
 // kernel: trace sched_process_fork(struct task_struct *, struct task_struct *) since 5.10
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 fn tracepoint_sched_process_fork(ctx: RawTracePointContext) -> u32 {
-    settle(try_fork(Task(ctx.arg(0)), Task(ctx.arg(1))))
+    settle(try_fork(Task::at(ctx.arg(0)), Task::at(ctx.arg(1))))
 }
 
 #[inline(always)]
@@ -46,6 +45,6 @@ fn try_fork(parent: Task, child: Task) -> Result<(), Counter> {
         return emit(forked);
     }
     forked.kind = Kind::Born as u32;
-    let parent_comm = bpf_get_current_comm().map_err(|_errno| Counter::Unreadable)?;
+    let parent_comm = current_comm()?;
     emit(Born { forked, from, to, parent_comm })
 }

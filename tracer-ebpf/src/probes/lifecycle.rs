@@ -17,25 +17,25 @@ use crate::{
 // kernel: trace cgroup_mkdir(struct cgroup *, const char *) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_mkdir")]
 fn tracepoint_cgroup_mkdir(ctx: RawTracePointContext) -> u32 {
-    settle(try_named(Kind::CgroupMade, Cgroup(ctx.arg(0))))
+    settle(try_named(Kind::CgroupMade, Cgroup::at(ctx.arg(0))))
 }
 
 // kernel: trace cgroup_rename(struct cgroup *, const char *) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_rename")]
 fn tracepoint_cgroup_rename(ctx: RawTracePointContext) -> u32 {
-    settle(try_named(Kind::CgroupRenamed, Cgroup(ctx.arg(0))))
+    settle(try_named(Kind::CgroupRenamed, Cgroup::at(ctx.arg(0))))
 }
 
 // kernel: trace cgroup_rmdir(struct cgroup *, const char *) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_rmdir")]
 fn tracepoint_cgroup_rmdir(ctx: RawTracePointContext) -> u32 {
-    settle(record(Kind::CgroupRemoved, Cgroup(ctx.arg(0))).and_then(emit))
+    settle(record(Kind::CgroupRemoved, Cgroup::at(ctx.arg(0))).and_then(emit))
 }
 
 // kernel: trace cgroup_release(struct cgroup *, const char *) since 5.10
 #[raw_tracepoint(tracepoint = "cgroup_release")]
 fn tracepoint_cgroup_release(ctx: RawTracePointContext) -> u32 {
-    settle(record(Kind::CgroupReleased, Cgroup(ctx.arg(0))).and_then(emit))
+    settle(record(Kind::CgroupReleased, Cgroup::at(ctx.arg(0))).and_then(emit))
 }
 
 /// The name goes straight into the ring: twice its size would not fit on the stack.

@@ -9,7 +9,7 @@ use truant_ebpf::{Constant, Counter, Kind, OomKill};
 use crate::{
     emit::{emit, settle},
     globals::value,
-    kernel::Task,
+    kernel::{Probed, Task},
 };
 
 // kernel: trace mark_victim(int) since 5.10 | mark_victim(task_struct *, uid_t) since 6.9
@@ -20,8 +20,11 @@ fn tracepoint_mark_victim(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 fn try_oom(ctx: &RawTracePointContext) -> Result<(), Counter> {
-    let pid =
-        if value(Constant::OomPassesTask) == 1 { Task(ctx.arg(0)).tgid()? } else { ctx.arg(0) };
+    let pid = if value(Constant::OomPassesTask) == 1 {
+        Task::<Probed>::at(ctx.arg(0)).tgid()?
+    } else {
+        ctx.arg(0)
+    };
     emit(OomKill {
         kind: Kind::OomKill as u32,
         pid,

@@ -11,16 +11,16 @@ use aya::{
     maps::{Array, IterableMap as _, Map, MapData, MapError, PerCpuHashMap},
 };
 use truant_core::input::ChargeDelta;
-use truant_ebpf::{CONTROL_EPOCH, Sum, split_charge_key};
+use truant_ebpf::{CONTROL_EPOCH, ROW_CGROUP, Row, Sum, split_charge_key};
 
-type Table = PerCpuHashMap<MapData, [u64; 2], [u64; 4]>;
+type Table = PerCpuHashMap<MapData, u64, Row>;
 
 /// The tables of charges.
 pub(crate) struct Charges {
     rows: Table,
     overflow: Table,
     control: Array<MapData, u64>,
-    epoch: u32,
+    epoch: u64,
     page_bytes: u64,
 }
 
@@ -46,19 +46,16 @@ impl Charges {
     pub(crate) fn drain(&mut self) -> Result<Vec<ChargeDelta>> {
         let old = self.epoch;
         self.epoch = old ^ 1;
-        self.control
-            .set(CONTROL_EPOCH, u64::from(self.epoch), 0)
-            .context("cannot flip the epoch")?;
+        self.control.set(CONTROL_EPOCH, self.epoch, 0).context("cannot flip the epoch")?;
         wait_for_programs();
         let mut cgroups: BTreeMap<u64, Cgroup> = BTreeMap::new();
-        for ([cgroup, word], sums) in take_rows(&mut self.rows, old)? {
-            let (pid, _) = split_charge_key(word);
-            let row = cgroups.entry(cgroup).or_default();
-            row.add(&sums);
-            row.processes.push((pid, sums));
+        for (pid, row) in take_rows(&mut self.rows, old)? {
+            let cgroup = cgroups.entry(row[ROW_CGROUP]).or_default();
+            cgroup.add(&row);
+            cgroup.processes.push((pid, row));
         }
-        for ([cgroup, _], sums) in take_rows(&mut self.overflow, old)? {
-            cgroups.entry(cgroup).or_default().add(&sums);
+        for (_, row) in take_rows(&mut self.overflow, old)? {
+            cgroups.entry(row[ROW_CGROUP]).or_default().add(&row);
         }
         let mut deltas = Vec::new();
         for (id, mut cgroup) in cgroups {
@@ -71,7 +68,7 @@ impl Charges {
         Ok(deltas)
     }
 
-    fn delta(&self, cgroup: u64, pid: Option<u32>, sums: &[u64; 4]) -> ChargeDelta {
+    fn delta(&self, cgroup: u64, pid: Option<u32>, sums: &Row) -> ChargeDelta {
         ChargeDelta {
             cgroup,
             pid,
@@ -85,12 +82,12 @@ impl Charges {
 
 #[derive(Default)]
 struct Cgroup {
-    sums: [u64; 4],
-    processes: Vec<(u32, [u64; 4])>,
+    sums: Row,
+    processes: Vec<(u32, Row)>,
 }
 
 impl Cgroup {
-    fn add(&mut self, sums: &[u64; 4]) {
+    fn add(&mut self, sums: &Row) {
         for (total, more) in self.sums.iter_mut().zip(sums) {
             *total += more;
         }
@@ -104,23 +101,23 @@ fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Resul
 
 /// Takes the rows of an epoch out of a table, each summed over the CPUs. Keys first: taking out a
 /// row while walking would start the walk anew.
-fn take_rows(table: &mut Table, epoch: u32) -> Result<Vec<([u64; 2], [u64; 4])>> {
-    let keys: Vec<[u64; 2]> = table
+fn take_rows(table: &mut Table, epoch: u64) -> Result<Vec<(u32, Row)>> {
+    let keys: Vec<u64> = table
         .keys()
-        .filter(|key| key.as_ref().map_or(true, |[_, word]| split_charge_key(*word).1 == epoch))
+        .filter(|key| key.as_ref().map_or(true, |key| split_charge_key(*key).1 == epoch))
         .collect::<Result<_, _>>()
         .with_context(|| format!("cannot walk {:?}", table.map()))?;
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
         let values = table.get(&key, 0).context("cannot read a row of charges")?;
-        let mut sums = [0; 4];
+        let mut sums = Row::default();
         for value in values.iter() {
             for (sum, more) in sums.iter_mut().zip(value) {
                 *sum += more;
             }
         }
         table.remove(&key).context("cannot take out a row of charges")?;
-        rows.push((key, sums));
+        rows.push((split_charge_key(key).0, sums));
     }
     Ok(rows)
 }

@@ -161,7 +161,7 @@ impl KernelBtf {
 
 fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {
     let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.max(1));
-    let row = size_of::<truant_ebpf::Sums>() * cpus;
+    let row = size_of::<truant_ebpf::Row>() * cpus;
     let rows = u32::try_from((CHARGES_BYTES / row).clamp(1024, 8192)).unwrap_or(1024);
     let level = if debug { aya_log::Level::Trace as u8 } else { 0 };
     EbpfLoader::new()

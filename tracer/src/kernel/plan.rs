@@ -65,10 +65,17 @@ const PROCESS: [Field; 7] = [
 const LIFECYCLE: [Field; 8] =
     join(CGROUP, [Field::CgroupSelf, Field::CssParent, Field::CssCgroup, Field::NodeName]);
 
-const MEMCG: [Field; 4] = [Field::MemcgCss, Field::CssCgroup, Field::CgroupNode, Field::NodeId];
+const MEMCG: [Field; 7] = [
+    Field::MemcgCss,
+    Field::CssSerial,
+    Field::CssCgroup,
+    Field::CgroupNode,
+    Field::NodeId,
+    Field::TaskCgroups,
+    Field::CssSetSubsys,
+];
 
-const COUNTER: [Field; 8] =
-    join(MEMCG, [Field::MemcgMemory, Field::CssSubsys, Field::TaskCgroups, Field::CssSetSubsys]);
+const COUNTER: [Field; 9] = join(MEMCG, [Field::MemcgMemory, Field::CssSubsys]);
 
 const KPROBE_NOTE: &str =
     "a charge in an interrupt that hits a running program is missed, before 6.7 uncounted";
@@ -155,8 +162,8 @@ const CHARGES: &[Plan] = &[
         way: Way::Fentry,
         programs: &[
             "fexit_page_counter_try_charge",
-            "fexit_page_counter_charge",
-            "fexit_page_counter_uncharge",
+            "fentry_page_counter_charge",
+            "fentry_page_counter_uncharge",
         ],
         fields: &COUNTER,
         values: &[Constant::MemorySubsysId],
@@ -178,7 +185,12 @@ const CHARGES: &[Plan] = &[
         way: Way::Tracepoint,
         programs: &["tracepoint_mod_memcg_lruvec_state", "tracepoint_mod_memcg_state"],
         fields: &MEMCG,
-        values: &[Constant::AnonMapped, Constant::FilePages, Constant::Kmem],
+        values: &[
+            Constant::AnonMapped,
+            Constant::FilePages,
+            Constant::Kmem,
+            Constant::MemorySubsysId,
+        ],
         note: Some("counts mapped anonymous, file, kernel and socket pages; no failures"),
     },
     Plan {

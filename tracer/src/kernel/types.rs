@@ -138,6 +138,7 @@ impl KernelTypes {
             b"NR_FILE_PAGES" => Constant::FilePages,
             b"MEMCG_KMEM" => Constant::Kmem,
             b"MEMCG_SOCK" => Constant::Sock,
+            b"BPF_FUNC_get_current_task_btf" => Constant::TypedTask,
             _ => return,
         };
         self.set(constant, u32::try_from(value).unwrap_or(UNKNOWN));
