@@ -17,13 +17,13 @@ use crate::{
     maps::MOVE,
 };
 
-// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
+// kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[fentry(function = "cgroup_attach_task")]
 fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
     settle(try_enter(Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2))))
 }
 
-// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
+// kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[fexit(function = "cgroup_attach_task")]
 fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     let returned: i32 = ctx.arg(3);
@@ -32,7 +32,7 @@ fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     settle(try_leave(returned, |_| call))
 }
 
-// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
+// kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[kprobe(function = "cgroup_attach_task")]
 fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     let (Some(to), Some(task), Some(whole)) = (ctx.arg(0), ctx.arg(1), ctx.arg(2)) else {
@@ -41,13 +41,13 @@ fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     settle(try_enter(Call::<Probed>::new(to, task, whole)))
 }
 
-// kernel: int cgroup_attach_task(cgroup *, task_struct *, bool) since 5.10
+// kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[kretprobe(function = "cgroup_attach_task")]
 fn kretprobe_cgroup_attach_task(ctx: RetProbeContext) -> u32 {
     settle(try_leave(ctx.ret(), |[to, task, whole]| Call::<Probed>::new(to, task, whole)))
 }
 
-// kernel: trace cgroup_attach_task(cgroup *, const char *, task_struct *, bool) since 5.10
+// kernel: 5.10 trace cgroup_attach_task(cgroup *, const char *, task_struct *, bool)
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 fn tracepoint_cgroup_attach_task(ctx: RawTracePointContext) -> u32 {
     settle(try_report(0, Call::<Probed>::new(ctx.arg(0), ctx.arg(2), ctx.arg(3))))

@@ -19,7 +19,7 @@ use crate::{
     sums::sum,
 };
 
-// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
+// kernel: 5.10 bool page_counter_try_charge(page_counter *, unsigned long, page_counter **)
 #[fexit(function = "page_counter_try_charge")]
 fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
     let charged: u8 = ctx.arg(3);
@@ -29,37 +29,37 @@ fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
     settle(try_charge(ctx.arg(0), ctx.arg(1), fail, charged != 0))
 }
 
-// kernel: void page_counter_charge(page_counter *, unsigned long) since 5.10
+// kernel: 5.10 void page_counter_charge(page_counter *, unsigned long)
 #[fentry(function = "page_counter_charge")]
 fn fentry_page_counter_charge(ctx: FEntryContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Charged, ctx.arg(1)))
 }
 
-// kernel: void page_counter_uncharge(page_counter *, unsigned long) since 5.10
+// kernel: 5.10 void page_counter_uncharge(page_counter *, unsigned long)
 #[fentry(function = "page_counter_uncharge")]
 fn fentry_page_counter_uncharge(ctx: FEntryContext) -> u32 {
     settle(try_add(ctx.arg(0), Sum::Uncharged, ctx.arg(1)))
 }
 
-// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
+// kernel: 5.10 bool page_counter_try_charge(page_counter *, unsigned long, page_counter **)
 #[kprobe(function = "page_counter_try_charge")]
 fn kprobe_page_counter_try_charge(ctx: ProbeContext) -> u32 {
     settle(try_enter(&ctx))
 }
 
-// kernel: bool page_counter_try_charge(page_counter *, unsigned long, page_counter **) since 5.10
+// kernel: 5.10 bool page_counter_try_charge(page_counter *, unsigned long, page_counter **)
 #[kretprobe(function = "page_counter_try_charge")]
 fn kretprobe_page_counter_try_charge(ctx: RetProbeContext) -> u32 {
     settle(try_leave(&ctx))
 }
 
-// kernel: void page_counter_charge(page_counter *, unsigned long) since 5.10
+// kernel: 5.10 void page_counter_charge(page_counter *, unsigned long)
 #[kprobe(function = "page_counter_charge")]
 fn kprobe_page_counter_charge(ctx: ProbeContext) -> u32 {
     settle(try_add_arguments(&ctx, Sum::Charged))
 }
 
-// kernel: void page_counter_uncharge(page_counter *, unsigned long) since 5.10
+// kernel: 5.10 void page_counter_uncharge(page_counter *, unsigned long)
 #[kprobe(function = "page_counter_uncharge")]
 fn kprobe_page_counter_uncharge(ctx: ProbeContext) -> u32 {
     settle(try_add_arguments(&ctx, Sum::Uncharged))

@@ -9,13 +9,13 @@ use truant_ebpf::{Constant, Counter, Sum};
 
 use crate::{emit::settle, globals::value, kernel::Memcg, sums::sum};
 
-// kernel: trace mod_memcg_lruvec_state(struct mem_cgroup *, int, int) since 6.15
+// kernel: 6.15 trace mod_memcg_lruvec_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[raw_tracepoint(tracepoint = "mod_memcg_lruvec_state")]
 fn tracepoint_mod_memcg_lruvec_state(ctx: RawTracePointContext) -> u32 {
     settle(try_state(&ctx, Constant::AnonMapped, Constant::FilePages))
 }
 
-// kernel: trace mod_memcg_state(struct mem_cgroup *, int, int) since 6.15
+// kernel: 6.15 trace mod_memcg_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[raw_tracepoint(tracepoint = "mod_memcg_state")]
 fn tracepoint_mod_memcg_state(ctx: RawTracePointContext) -> u32 {
     settle(try_state(&ctx, Constant::Kmem, Constant::Sock))

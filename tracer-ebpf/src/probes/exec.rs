@@ -11,7 +11,7 @@ use crate::{
     kernel::Task,
 };
 
-// kernel: trace sched_process_exec(struct task_struct *, pid_t, struct linux_binprm *) since 5.10
+// kernel: 5.10 trace sched_process_exec(task_struct *, pid_t, linux_binprm *)
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 fn tracepoint_sched_process_exec(ctx: RawTracePointContext) -> u32 {
     settle(try_exec(Task::at(ctx.arg(0))))

@@ -12,7 +12,7 @@ use crate::{
     kernel::Task,
 };
 
-// kernel: trace sched_process_exit(struct task_struct *, ...) since 5.10
+// kernel: 5.10 trace sched_process_exit(task_struct *, ...)
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 fn tracepoint_sched_process_exit(ctx: RawTracePointContext) -> u32 {
     settle(try_exit(Task::at(ctx.arg(0))))

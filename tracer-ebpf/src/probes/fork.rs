@@ -15,7 +15,7 @@ use crate::{
     kernel::{Task, current_comm},
 };
 
-// kernel: trace sched_process_fork(struct task_struct *, struct task_struct *) since 5.10
+// kernel: 5.10 trace sched_process_fork(task_struct *, task_struct *)
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 fn tracepoint_sched_process_fork(ctx: RawTracePointContext) -> u32 {
     settle(try_fork(Task::at(ctx.arg(0)), Task::at(ctx.arg(1))))

@@ -14,25 +14,25 @@ use crate::{
     kernel::{Cgroup, Read},
 };
 
-// kernel: trace cgroup_mkdir(struct cgroup *, const char *) since 5.10
+// kernel: 5.10 trace cgroup_mkdir(cgroup *, const char *)
 #[raw_tracepoint(tracepoint = "cgroup_mkdir")]
 fn tracepoint_cgroup_mkdir(ctx: RawTracePointContext) -> u32 {
     settle(try_named(Kind::CgroupMade, Cgroup::at(ctx.arg(0))))
 }
 
-// kernel: trace cgroup_rename(struct cgroup *, const char *) since 5.10
+// kernel: 5.10 trace cgroup_rename(cgroup *, const char *)
 #[raw_tracepoint(tracepoint = "cgroup_rename")]
 fn tracepoint_cgroup_rename(ctx: RawTracePointContext) -> u32 {
     settle(try_named(Kind::CgroupRenamed, Cgroup::at(ctx.arg(0))))
 }
 
-// kernel: trace cgroup_rmdir(struct cgroup *, const char *) since 5.10
+// kernel: 5.10 trace cgroup_rmdir(cgroup *, const char *)
 #[raw_tracepoint(tracepoint = "cgroup_rmdir")]
 fn tracepoint_cgroup_rmdir(ctx: RawTracePointContext) -> u32 {
     settle(record(Kind::CgroupRemoved, Cgroup::at(ctx.arg(0))).and_then(emit))
 }
 
-// kernel: trace cgroup_release(struct cgroup *, const char *) since 5.10
+// kernel: 5.10 trace cgroup_release(cgroup *, const char *)
 #[raw_tracepoint(tracepoint = "cgroup_release")]
 fn tracepoint_cgroup_release(ctx: RawTracePointContext) -> u32 {
     settle(record(Kind::CgroupReleased, Cgroup::at(ctx.arg(0))).and_then(emit))

@@ -12,7 +12,7 @@ use crate::{
     kernel::{Probed, Task},
 };
 
-// kernel: trace mark_victim(int) since 5.10 | mark_victim(task_struct *, uid_t) since 6.9
+// kernel: 5.10 trace mark_victim(int) | 5.10 (task_struct *, uid_t) | 6.9 (task_struct *, uid_t)
 #[raw_tracepoint(tracepoint = "mark_victim")]
 fn tracepoint_mark_victim(ctx: RawTracePointContext) -> u32 {
     settle(try_oom(&ctx))
