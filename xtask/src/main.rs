@@ -6,6 +6,8 @@
     reason = "the verbs talk to the person or the CI log that called them"
 )]
 
+mod cache;
+mod debian;
 mod demo;
 mod ebpf;
 mod lint;

@@ -1,8 +1,7 @@
-//! Where things are: the checkout, and the cache outside it. Owns no content of theirs.
+//! Where things are: the checkout, its builds, and the user's folders. Owns no content of theirs.
 
 use std::{
     env,
-    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -10,42 +9,27 @@ use anyhow::{Context as _, Result};
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    let manifest = env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let manifest =
+        from_env("CARGO_MANIFEST_DIR").unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf)
 }
 
-/// The cache that all checkouts of one user share, so that nothing is fetched twice:
-/// `$TRUANT_CACHE`, else `$XDG_CACHE_HOME/truant`, else `~/.cache/truant`. It is made if it is not
-/// there.
-pub(crate) fn shared_cache() -> Result<PathBuf> {
-    let dir = match (env_path("TRUANT_CACHE"), env_path("XDG_CACHE_HOME")) {
-        (Some(dir), _) => dir,
-        (None, Some(base)) => base.join("truant"),
-        (None, None) => home()?.join(".cache/truant"),
-    };
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    Ok(dir)
+/// Where cargo builds: `$CARGO_TARGET_DIR`, else `target` at the root of the checkout.
+pub(crate) fn target() -> PathBuf {
+    from_env("CARGO_TARGET_DIR").unwrap_or_else(|| root().join("target"))
 }
 
 /// Cargo's home: `$CARGO_HOME`, else `~/.cargo`.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
-    env_path("CARGO_HOME").map_or_else(|| Ok(home()?.join(".cargo")), Ok)
+    from_env("CARGO_HOME").map_or_else(|| Ok(home()?.join(".cargo")), Ok)
 }
 
-/// Holds the lock of the shared cache's entry `name` until the returned file is dropped, so that
-/// two checkouts that fill it at the same time do so one after the other.
-pub(crate) fn lock(name: &str) -> Result<File> {
-    let path = shared_cache()?.join(format!("{name}.lock"));
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    Ok(file)
+/// The user's home.
+pub(crate) fn home() -> Result<PathBuf> {
+    from_env("HOME").context("HOME is not set")
 }
 
-fn home() -> Result<PathBuf> {
-    env_path("HOME").context("HOME is not set")
-}
-
-fn env_path(name: &str) -> Option<PathBuf> {
+/// The path that an environment variable holds, if it is set and not empty.
+pub(crate) fn from_env(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -6,7 +6,6 @@
 
 mod packages;
 pub(crate) mod rust_src;
-pub(crate) mod suite;
 pub(crate) mod tools;
 
 use anyhow::Result;
@@ -23,7 +22,8 @@ pub(crate) struct Args {}
 pub(crate) enum Need {
     /// To build the eBPF object: bpf-linker, LLVM's strip, the sources of `core`.
     Ebpf,
-    /// To boot other kernels: QEMU, and what unpacks kernels and packs an initramfs.
+    /// To boot other kernels: QEMU, a busybox for the guests, and the keys that kernels are signed
+    /// with.
     Guests,
     /// To check the dependencies' licences and sources.
     Lint,
@@ -65,5 +65,5 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
 
 /// Says that `what` is about to be done, for it may take a while.
 fn say(what: &str) {
-    println!("setup: {what}");
+    eprintln!("setup: {what}");
 }

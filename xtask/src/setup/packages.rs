@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 use super::{Need, say, tools};
-use crate::sh;
+use crate::{debian, sh};
 
 /// One package, by Debian's name, and what shows that it, or another distribution's, is there.
 pub(super) struct Package {
@@ -85,7 +85,7 @@ pub(super) fn ensure(sh: &Shell, packages: &[Package]) -> Result<()> {
     }
     for package in optional {
         if !can_install || install(sh, &[package]).is_err() {
-            println!("setup: without {}, which is optional", package.name);
+            eprintln!("setup: without {}, which is optional", package.name);
         }
     }
     Ok(())
@@ -109,15 +109,18 @@ fn ebpf(linker_is_there: bool) -> Vec<Package> {
 fn guests() -> Vec<Package> {
     vec![
         command("qemu-system-x86", "qemu-system-x86_64"),
-        command("cpio", "cpio"),
-        command("xz-utils", "xz"),
-        command("zstd", "zstd"),
         Package {
             name: "busybox-static",
             witness: Witness::StaticCommand("busybox"),
             optional: false,
         },
+        keyring(),
     ]
+}
+
+/// What shows that a package of Debian's is Debian's.
+pub(super) fn keyring() -> Package {
+    file("debian-archive-keyring", debian::KEYRING)
 }
 
 fn command(name: &'static str, command: &'static str) -> Package {
@@ -145,10 +148,10 @@ fn install(sh: &Shell, packages: &[&Package]) -> Result<()> {
 }
 
 /// Brings the machine's own lists of packages up to date, as far as that goes.
-pub(super) fn update_lists(sh: &Shell) {
+fn update_lists(sh: &Shell) {
     let update = cmd!(sh, "apt-get -qq -o DPkg::Lock::Timeout=600 update");
     if let Err(error) = update.quiet().ignore_stdout().run() {
-        println!("setup: the lists of packages may be old: {error}");
+        eprintln!("setup: the lists of packages may be old: {error}");
     }
 }
 

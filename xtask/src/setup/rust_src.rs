@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use xshell::{Shell, cmd};
 
-use super::{say, suite::Suite};
-use crate::{paths, sh};
+use super::{packages, say};
+use crate::{cache, debian::Suite, sh};
 
 /// The suite that has the sources of every recent release.
 const SUITE: &str = "trixie-backports";
@@ -50,7 +50,7 @@ pub(super) fn ensure(sh: &Shell) -> Result<()> {
     if find(sh)?.is_some() {
         return Ok(());
     }
-    let _lock = paths::lock("rust-src")?;
+    let _lock = cache::lock(&cache::root()?.join("rust-src.lock"))?;
     if find(sh)?.is_some() || (by_rustup(sh) && find(sh)?.is_some()) {
         return Ok(());
     }
@@ -83,7 +83,7 @@ impl Toolchain {
     /// The sysroot that is this one with Debian's sources added. It lies outside the checkout: the
     /// compiler is told to rename the paths below both, and mixes up one inside the other.
     fn overlay(&self) -> Result<PathBuf> {
-        Ok(paths::shared_cache()?.join(format!("sysroot-{}", self.release)))
+        Ok(cache::root()?.join(format!("sysroot-{}", self.release)))
     }
 }
 
@@ -107,10 +107,14 @@ fn by_rustup(sh: &Shell) -> bool {
 fn from_debian(sh: &Shell, toolchain: &Toolchain) -> Result<()> {
     let (release, sources) = (&toolchain.release, toolchain.overlay()?.join(SOURCES));
     say(&format!("fetching the sources of core {release} from Debian's {SUITE}"));
-    let deb = Suite::open(sh, SUITE)?.download(sh, "rust-src", release)?;
+    packages::ensure(sh, &[packages::keyring()])?;
     let partial = sources.with_extension("partial");
     sh.remove_path(&partial)?;
     sh.create_dir(&partial)?;
+    let folder = tempfile::tempdir_in(cache::root()?)?;
+    // Debian's own revision follows the release.
+    let package = format!("rust-src={release}*");
+    let deb = Suite::refreshed(SUITE)?.downloaded(&package, folder.path())?;
     let unpack = "dpkg-deb --fsys-tarfile \"$1\" | tar -x -C \"$2\" --strip-components=4 \"$3\"";
     let library = format!("./usr/src/rustc-{release}/library");
     cmd!(sh, "sh -c {unpack} sh {deb} {partial} {library}").quiet().run()?;

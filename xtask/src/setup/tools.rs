@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use xshell::{Shell, cmd};
 
 use super::say;
-use crate::{paths, sh};
+use crate::{cache, sh};
 
 /// Links eBPF programs. Its version and LLVM's decide the bytes of the object.
 pub(crate) const BPF_LINKER: Tool = Tool {
@@ -48,7 +48,7 @@ impl Tool {
         if self.is_there(sh)? {
             return Ok(());
         }
-        let _lock = paths::lock(self.name)?;
+        let _lock = cache::lock(&cache::root()?.join(format!("{}.lock", self.name)))?;
         if self.is_there(sh)? {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Tool {
         say(&format!("building {name} {version}"));
         let (cargo, folder) = (sh::cargo(), self.folder()?);
         // Another folder than the checkout, whose settings and toolchain are not the tool's.
-        let _dir = sh.push_dir(paths::shared_cache()?);
+        let _dir = sh.push_dir(cache::root()?);
         let _llvm = sh.push_env("LLVM_PREFIX", llvm_prefix());
         let _debug = sh.push_env("CARGO_PROFILE_DEV_DEBUG", "0");
         cmd!(sh, "{cargo} install {name} --quiet --locked --force --version {version}")
@@ -79,7 +79,7 @@ impl Tool {
     }
 
     fn folder(&self) -> Result<PathBuf> {
-        Ok(paths::shared_cache()?.join("tools").join(format!("{}-{}", self.name, self.version)))
+        Ok(cache::root()?.join("tools").join(format!("{}-{}", self.name, self.version)))
     }
 }
 

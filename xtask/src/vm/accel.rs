@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::cache;
+use crate::cache;
 
 /// Changes at each boot of the host, and so does the verdict's file name.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::packages::{choose, series_of};
-use super::{cache, debian};
+use crate::{cache, debian};
 
 /// How long a cached kernel is used before the index is asked for a newer one.
 const FRESH: Duration = Duration::from_hours(7 * 24);

@@ -1,11 +1,9 @@
 //! `vm`: boots a real kernel in QEMU and runs one command in it, as root, with the wanted cgroup
 //! layout. Owns the verb's arguments; which kernels there are, how they are fetched, what the
-//! guest contains and how QEMU is run are the submodules'. Installs nothing: a missing tool is
-//! an error that names it.
+//! guest contains and how QEMU is run are the submodules'. What a guest takes is installed before,
+//! where that can be.
 
 mod accel;
-mod cache;
-mod debian;
 mod guest;
 mod initramfs;
 mod kernels;
@@ -21,6 +19,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use crate::{
+    paths,
+    setup::{self, Need},
+};
 
 pub(crate) use guest::{GUEST_BIN, Guest};
 pub(crate) use initramfs::Cgroup;
@@ -68,9 +71,9 @@ pub(crate) struct Args {
 
 /// Runs the verb. The status is the command's; 125 if there is none, with the reason on stderr.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let ran = plan(args).and_then(|guest| match &args.btf {
-        Some(file) => save_btf(guest, file),
-        None => guest.run_passthrough(),
+    let ran = setup::ensure(&[Need::Guests]).and_then(|()| match &args.btf {
+        Some(file) => save_btf(plan(args)?, file),
+        None => plan(args)?.run_passthrough(),
     });
     let status = ran.unwrap_or_else(|error| {
         // A closed stderr leaves nobody to tell.
@@ -112,9 +115,7 @@ fn plan(args: &Args) -> Result<Guest> {
 
 /// The static build for guests, if one was made.
 fn release_build() -> Option<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    Some(target.join(RELEASE)).filter(|path| path.is_file())
+    Some(paths::target().join(RELEASE)).filter(|path| path.is_file())
 }
 
 fn base_name(path: &str) -> String {

@@ -1,17 +1,21 @@
 //! One Debian suite seen through apt, beside the machine's own apt state and without touching it:
-//! its index refreshed and signature-checked, names listed, packages unpacked into a folder. Owns
-//! the private apt configuration; which package is wanted is the caller's.
+//! its index refreshed and signature-checked, names listed, packages downloaded or unpacked into a
+//! folder. Owns the private apt configuration; which package is wanted, and what of it is kept, is
+//! the caller's.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::cache;
+use crate::cache;
 
 /// Signs every suite; in Debian's package of the same name.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Names the archive where the machine's own sources name none, as on other distributions.
 const MIRROR_VARIABLE: &str = "TRUANT_DEBIAN_MIRROR";
@@ -21,41 +25,46 @@ const RELEASES: [&str; 8] =
     ["bullseye", "bookworm", "trixie", "forky", "oldoldstable", "oldstable", "stable", "testing"];
 
 /// A suite whose index is at hand.
-pub(super) struct Suite {
+pub(crate) struct Suite {
     config: PathBuf,
-    _lock: std::fs::File,
+    _lock: File,
 }
 
 impl Suite {
     /// Brings the suite's index up to date. Other runs that want the same suite wait meanwhile.
-    pub(super) fn refreshed(name: &str) -> Result<Self> {
+    pub(crate) fn refreshed(name: &str) -> Result<Self> {
         let folder = cache::folder(&format!("apt/{name}"))?;
         let lock = cache::lock(&folder.join("truant.lock"))?;
-        std::fs::create_dir_all(folder.join("lists/partial"))?;
-        std::fs::create_dir_all(folder.join("cache/archives/partial"))?;
-        std::fs::write(folder.join("sources.list"), sources(name, &archives()?))?;
+        fs::create_dir_all(folder.join("lists/partial"))?;
+        fs::create_dir_all(folder.join("cache/archives/partial"))?;
+        fs::write(folder.join("sources.list"), sources(name, &archives()?))?;
         let config = folder.join("apt.conf");
-        std::fs::write(&config, configuration(&folder))?;
+        fs::write(&config, configuration(&folder))?;
         let suite = Self { config, _lock: lock };
         output(suite.apt("apt-get").args(["-qq", "update"]))?;
         Ok(suite)
     }
 
     /// The names of the packages that start so.
-    pub(super) fn package_names(&self, prefix: &str) -> Result<Vec<String>> {
+    pub(crate) fn package_names(&self, prefix: &str) -> Result<Vec<String>> {
         let names = output(self.apt("apt-cache").args(["pkgnames", prefix]))?;
         Ok(names.lines().map(str::to_owned).collect())
     }
 
+    /// Downloads a package, or `package=version*`, into an empty `folder`, and gives its file.
+    ///
+    /// # Errors
+    /// The suite has no such package or version, or what came is not what the suite signed.
+    pub(crate) fn downloaded(&self, package: &str, folder: &Path) -> Result<PathBuf> {
+        output(self.apt("apt-get").args(["-qq", "download", package]).current_dir(folder))?;
+        let file = fs::read_dir(folder)?.next();
+        Ok(file.with_context(|| format!("apt-get downloaded nothing for {package}"))??.path())
+    }
+
     /// Downloads a package and unpacks it into a new folder below `folder`.
-    pub(super) fn unpacked(&self, package: &str, folder: &Path) -> Result<TempDir> {
+    pub(crate) fn unpacked(&self, package: &str, folder: &Path) -> Result<TempDir> {
         let temporary = tempfile::tempdir_in(folder)?;
-        let mut download = self.apt("apt-get");
-        output(download.args(["-qq", "download", package]).current_dir(temporary.path()))?;
-        let archive = std::fs::read_dir(temporary.path())?
-            .next()
-            .with_context(|| format!("apt-get downloaded nothing for {package}"))??
-            .path();
+        let archive = self.downloaded(package, temporary.path())?;
         output(Command::new("dpkg-deb").arg("--extract").args([&archive, temporary.path()]))?;
         Ok(temporary)
     }
@@ -164,8 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn another_distribution_has_no_debian_archive() {
+    fn another_distribution_or_publisher_has_no_debian_archive() {
         let printed = "'http://one.example/ubuntu/dists/noble-updates/InRelease' a 0 \n";
+        assert_eq!(archives_among(printed), None);
+        let printed = "'https://other.example/linux/debian/dists/bookworm/InRelease' a 0 \n\
+            http://one.example/debian/dists/bookworm-updates/InRelease\n";
         assert_eq!(archives_among(printed), None);
     }
 
