@@ -10,6 +10,7 @@ mod cache;
 mod debian;
 mod demo;
 mod ebpf;
+mod kernels;
 mod lint;
 mod paths;
 mod setup;
@@ -29,6 +30,7 @@ enum Verb {
     Setup(setup::Args),
     Demo(demo::Args),
     Ebpf(ebpf::Args),
+    Kernels(kernels::Args),
     Lint(lint::Args),
     Test(test::Args),
     Tidy(tidy::Args),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Verb::Setup(args) => setup::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
+        Verb::Kernels(args) => kernels::run(&args),
         Verb::Lint(args) => lint::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Tidy(args) => tidy::run(&args),

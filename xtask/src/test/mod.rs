@@ -8,7 +8,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use crate::{
-    ebpf, lint,
+    ebpf, kernels, lint,
     setup::{self, Need},
     sh,
 };
@@ -71,5 +71,6 @@ fn before_kernels() -> Result<()> {
     println!("test: unit and property tests");
     cmd!(sh, "{cargo} test --quiet --locked --workspace").quiet().run()?;
     println!("test: the committed object");
-    ebpf::check()
+    ebpf::check()?;
+    kernels::check()
 }

@@ -105,7 +105,7 @@ impl Guest {
         O: Write + Send + 'static,
         E: Write + Send + 'static,
     {
-        let kernels::Image { vmlinuz: kernel, modules } = kernels::image(&self.kernel)?;
+        let kernels::Image { vmlinuz: kernel, modules, .. } = kernels::image(&self.kernel)?;
         let folder = tempfile::Builder::new().prefix("truant-vm-").tempdir()?;
         let archive = folder.path().join("initramfs");
         let (command, files) = (&self.command, &self.files);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::packages::{choose, series_of};
+use super::packages::{choose, series_of, version_of};
 use crate::{cache, debian};
 
 /// How long a cached kernel is used before the index is asked for a newer one.
@@ -40,6 +40,8 @@ const MODULES: [&str; 6] = [
 
 /// A kernel in the cache.
 pub(super) struct Image {
+    /// The folder of its package, in which what is derived from it may be kept.
+    pub(super) home: PathBuf,
     /// The bootable image.
     pub(super) vmlinuz: PathBuf,
     /// The modules that a guest has to load, in order; empty where all is built in.
@@ -51,6 +53,18 @@ struct Kernel<'a> {
     name: &'a str,
     suite: &'a str,
     series: &'a str,
+}
+
+/// The names of the kernels that are looked after.
+pub(crate) fn names() -> [&'static str; KERNELS.len()] {
+    KERNELS.map(|kernel| kernel.name)
+}
+
+impl Image {
+    /// `6.12.118+deb13` and the like.
+    pub(super) fn version(&self) -> Option<&str> {
+        version_of(self.home.file_name()?.to_str()?)
+    }
 }
 
 /// The kernel of that name: cached and young enough, or fetched now. If nothing
@@ -69,7 +83,8 @@ pub(super) fn image(name: &str) -> Result<Image> {
         })?,
         (None, _) => fetch(&folder, name).with_context(|| format!("no kernel {name}"))?,
     };
-    Ok(Image { vmlinuz: home.join("vmlinuz"), modules: cached_modules(&home) })
+    let (vmlinuz, modules) = (home.join("vmlinuz"), cached_modules(&home));
+    Ok(Image { home, vmlinuz, modules })
 }
 
 /// Makes the next `image` of this name ask the index again. What is cached stays.
@@ -88,8 +103,7 @@ fn checked(name: &str) -> Result<&str> {
     if is_series || KERNELS.iter().any(|kernel| kernel.name == name) {
         return Ok(name);
     }
-    let names: Vec<_> = KERNELS.iter().map(|kernel| kernel.name).collect();
-    bail!("no kernel {name:?}: there are {}, and series of {BACKPORTS}", names.join(", "))
+    bail!("no kernel {name:?}: there are {}, and series of {BACKPORTS}", names().join(", "))
 }
 
 fn current_file(folder: &Path, name: &str) -> PathBuf {

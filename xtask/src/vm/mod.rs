@@ -4,6 +4,7 @@
 //! where that can be.
 
 mod accel;
+mod btf;
 mod guest;
 mod initramfs;
 mod kernels;
@@ -18,15 +19,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
     paths,
     setup::{self, Need},
 };
 
+pub(crate) use btf::{Btf, btf};
 pub(crate) use guest::{GUEST_BIN, Guest};
 pub(crate) use initramfs::Cgroup;
+pub(crate) use kernels::names;
 
 /// The verb's own failures; outside what `truant` and most commands end with.
 const COULD_NOT_RUN: u8 = 125;
@@ -72,7 +75,7 @@ pub(crate) struct Args {
 /// Runs the verb. The status is the command's; 125 if there is none, with the reason on stderr.
 pub(crate) fn run(args: &Args) -> ExitCode {
     let ran = setup::ensure(&[Need::Guests]).and_then(|()| match &args.btf {
-        Some(file) => save_btf(plan(args)?, file),
+        Some(file) => save_btf(&args.kernel, file),
         None => plan(args)?.run_passthrough(),
     });
     let status = ran.unwrap_or_else(|error| {
@@ -83,13 +86,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn save_btf(mut guest: Guest, file: &Path) -> Result<u8> {
-    guest.command = vec!["cat".into(), "/sys/kernel/btf/vmlinux".into()];
-    let output = guest.run_captured()?;
-    if output.status != 0 {
-        bail!("{}{}", String::from_utf8_lossy(&output.stderr), output.console);
-    }
-    std::fs::write(file, output.stdout).with_context(|| format!("writing {}", file.display()))?;
+fn save_btf(kernel: &str, file: &Path) -> Result<u8> {
+    let types = btf(kernel)?.bytes;
+    std::fs::write(file, types).with_context(|| format!("writing {}", file.display()))?;
     Ok(0)
 }
 

@@ -14,7 +14,7 @@ pub(super) fn choose<'a>(packages: impl Iterator<Item = &'a str>, series: &str) 
 
 /// `6.12.118+deb13` of `linux-image-6.12.118+deb13-cloud-amd64`; `None` for debug symbols,
 /// unsigned images, metapackages and other flavours.
-fn version_of(package: &str) -> Option<&str> {
+pub(super) fn version_of(package: &str) -> Option<&str> {
     let rest =
         package.strip_prefix("linux-image-").or_else(|| package.strip_prefix("linux-binary-"))?;
     let version = rest.strip_suffix("-cloud-amd64")?;
