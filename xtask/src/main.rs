@@ -29,6 +29,8 @@ use clap::Parser;
 enum Verb {
     Setup(setup::Args),
     Demo(demo::Args),
+    #[command(hide = true)]
+    DemoTask(demo::task::Args),
     Ebpf(ebpf::Args),
     Kernels(kernels::Args),
     Lint(lint::Args),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Verb::parse() {
         Verb::Setup(args) => setup::run(&args),
         Verb::Demo(args) => demo::run(&args),
+        Verb::DemoTask(args) => demo::task::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Kernels(args) => kernels::run(&args),
         Verb::Lint(args) => lint::run(&args),
