@@ -27,7 +27,7 @@ pub(crate) enum Format {
 /// The output.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// How to print: for people, or one JSON object a line.
+    /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
 }

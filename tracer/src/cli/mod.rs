@@ -35,8 +35,10 @@ const COULD_NOT_RUN: u8 = 2;
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
-    /// What to log to stderr; `trace` lets the programs in the kernel log, too.
-    #[arg(long, global = true, value_name = "LEVEL", default_value_t = LevelFilter::Warn)]
+    /// What to log to stderr: off, error, warn, info, debug or trace, which lets the programs in
+    /// the kernel log, too.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    #[arg(display_order = 100)]
     log: LevelFilter,
 }
 
@@ -97,4 +99,31 @@ fn sink(format: Format) -> Box<dyn Sink> {
 fn settle(route: Route) -> Result<u8> {
     let verdict = route.finish()?.context("the run ended without a summary")?;
     Ok(exit_status(verdict))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// Narrower than any terminal that people use, and the same everywhere.
+    const WIDTH: usize = 80;
+
+    #[test]
+    fn the_help_of_every_verb_is_as_it_was() {
+        let mut cli = Cli::command().term_width(WIDTH);
+        cli.build();
+        check(&mut cli);
+    }
+
+    fn check(command: &mut Command) {
+        let name = command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-");
+        let help = command.render_long_help().to_string();
+        let help: Vec<_> = help.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(name, help.join("\n"));
+        for verb in command.get_subcommands_mut().filter(|verb| verb.get_name() != "help") {
+            check(verb);
+        }
+    }
 }
