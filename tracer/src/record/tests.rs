@@ -182,6 +182,16 @@ fn a_full_disk_says_what_is_kept_and_keeps_it() {
 }
 
 #[test]
+fn a_disk_that_was_full_before_leaves_nothing_to_replay() {
+    let error = Writer::new(Path::new("/mnt/file"), Small(Vec::new(), 0)).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "/mnt/file could not be written: no storage space; nothing was written, so nothing can be \
+         replayed"
+    );
+}
+
+#[test]
 fn a_file_that_is_there_is_replaced_only_when_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rec");

@@ -31,11 +31,7 @@ pub(crate) enum WriteError {
         source: io::Error,
     },
     /// The file could not be written on: a full disk, mostly.
-    #[error(
-        "{} could not be written: {source}; {bytes} bytes with {intervals} whole intervals are \
-         kept and can be replayed",
-        path.display()
-    )]
+    #[error("{} could not be written: {source}; {}", path.display(), kept(*bytes, *intervals))]
     Write {
         /// The file.
         path: PathBuf,
@@ -46,6 +42,13 @@ pub(crate) enum WriteError {
         /// Why.
         source: io::Error,
     },
+}
+
+fn kept(bytes: u64, intervals: u64) -> String {
+    if bytes == 0 {
+        return "nothing was written, so nothing can be replayed".to_owned();
+    }
+    format!("{bytes} bytes with {intervals} whole intervals are kept and can be replayed")
 }
 
 /// Writes inputs to a recording.
