@@ -1,248 +1,173 @@
-//! Between the core's inputs and the lines of a recording: the one place where both are named.
+//! Between the core's inputs and the lines of a recording: the one place where both are named. Each
+//! type, with its fields, is there once for both directions.
 
 use truant_core::{
     ids::{self, BootTime, CgroupKey, HierarchyId},
     input as core,
 };
 
-use super::schema::{self as wire, Bytes, Key};
+use super::schema::{self as wire, Bytes};
 
-/// Ways from and to the core's type, for a struct whose fields go by `into`.
-macro_rules! same_fields {
-    ($core:path, $wire:path { $($field:ident),* $(,)? }) => {
-        impl From<$core> for $wire {
-            fn from(it: $core) -> Self {
-                let $core { $($field),* } = it;
-                Self { $($field: $field.into()),* }
+impl From<core::Input> for wire::Input {
+    fn from(it: core::Input) -> Self {
+        it.convert()
+    }
+}
+
+impl From<wire::Input> for core::Input {
+    fn from(it: wire::Input) -> Self {
+        it.convert()
+    }
+}
+
+/// One side's value as the other side has it. Not `From`, which cannot be implemented here for the
+/// types of neither side.
+trait Convert<T> {
+    fn convert(self) -> T;
+}
+
+/// Types that are the same on both sides.
+macro_rules! same {
+    ($($both:ty),* $(,)?) => {
+        $(impl Convert<Self> for $both {
+            fn convert(self) -> Self {
+                self
+            }
+        })*
+    };
+}
+
+/// Types that are built from each other.
+macro_rules! built {
+    ($($core:ty, $wire:ty: $to_wire:expr, $to_core:expr;)*) => {
+        $(impl Convert<$wire> for $core {
+            fn convert(self) -> $wire {
+                $to_wire(self)
             }
         }
 
-        impl From<$wire> for $core {
-            fn from(it: $wire) -> Self {
-                let $wire { $($field),* } = it;
-                Self { $($field: $field.into()),* }
+        impl Convert<$core> for $wire {
+            fn convert(self) -> $core {
+                $to_core(self)
+            }
+        })*
+    };
+}
+
+/// Structs with the same fields.
+macro_rules! fields {
+    ($($core:path, $wire:path { $($field:ident),* $(,)? })*) => {
+        $(
+            fields!(@way $core, $wire { $($field),* });
+            fields!(@way $wire, $core { $($field),* });
+        )*
+    };
+    (@way $from:path, $to:path { $($field:ident),* }) => {
+        impl Convert<$to> for $from {
+            fn convert(self) -> $to {
+                let $from { $($field),* } = self;
+                $to { $($field: $field.convert()),* }
             }
         }
     };
 }
 
-same_fields!(
+/// Enums with the same variants.
+macro_rules! variants {
+    ($core:path, $wire:path { $($variants:tt)* }) => {
+        variants!(@way $core, $wire { $($variants)* });
+        variants!(@way $wire, $core { $($variants)* });
+    };
+    (@way $from:path, $to:path {
+        $($one:ident(_),)* ; $($many:ident { $($field:ident),* },)*
+    }) => {
+        impl Convert<$to> for $from {
+            fn convert(self) -> $to {
+                use $from as From;
+                use $to as To;
+                match self {
+                    $(From::$one(it) => To::$one(it.convert()),)*
+                    $(From::$many { $($field),* } => To::$many { $($field: $field.convert()),* },)*
+                }
+            }
+        }
+    };
+}
+
+same!(bool, u32, u64, String);
+
+built! {
+    BootTime, u64: |it: BootTime| it.0, BootTime;
+    HierarchyId, u32: |it: HierarchyId| it.0, HierarchyId;
+    Box<[u8]>, Bytes: Bytes, |it: Bytes| it.0;
+    ids::Comm, wire::Comm: |it: ids::Comm| wire::Comm(it.0), |it: wire::Comm| ids::Comm(it.0);
+    core::Mode, wire::Mode: Into::into, Into::into;
+    core::Need, wire::Need: Into::into, Into::into;
+    core::Way, wire::Way: Into::into, Into::into;
+    core::LossCause, wire::LossCause: Into::into, Into::into;
+}
+
+fields! {
+    CgroupKey, wire::Key { hierarchy, id }
+    ids::Task, wire::Task { tid, tgid, start, comm }
+    ids::Actor, wire::Actor { pid, comm }
+    core::Hierarchy, wire::Hierarchy { id, name, controllers }
+    core::Usage, wire::Usage { cgroup, bytes }
     core::ChargeDelta,
     wire::ChargeDelta { cgroup, pid, charged, uncharged, failures, limit_hits }
-);
-same_fields!(core::Usage, wire::Usage { cgroup, bytes });
-same_fields!(core::Refusal, wire::Refusal { way, why, mend });
-same_fields!(ids::Actor, wire::Actor { pid, comm });
-
-impl From<ids::Comm> for wire::Comm {
-    fn from(it: ids::Comm) -> Self {
-        Self(it.0)
+    core::Refusal, wire::Refusal { way, why, mend }
+    core::Hook, wire::Hook { need, way, note, refused }
+    core::Facts, wire::Facts {
+        version, kernel, at, boot_epoch_ns, interval_ns, mode, hierarchies, memory, hooks, guard,
+        own_pid,
     }
 }
 
-impl From<wire::Comm> for ids::Comm {
-    fn from(it: wire::Comm) -> Self {
-        Self(it.0)
+variants! {
+    core::Input, wire::Input {
+        Started(_),
+        Hierarchy(_),
+        Charges(_),
+        Polled(_),
+        ;
+        CgroupMade { at, key, parent, name },
+        CgroupRenamed { at, key, name },
+        CgroupRemoved { at, key },
+        CgroupReleased { at, key },
+        TaskSeen { task, ppid, places },
+        Moved { at, task, whole_process, from, to, mover },
+        Unmoved { count },
+        Forked { at, parent_tid, parent, task },
+        Born { at, parent_tid, parent, task, from, to },
+        Exec { at, pid, comm },
+        Exited { at, tid, tgid },
+        OomKill { at, pid },
+        Lost { cause, count },
+        IntervalEnded { at },
+        Ended { at },
     }
 }
 
-impl From<CgroupKey> for Key {
-    fn from(it: CgroupKey) -> Self {
-        Self { hierarchy: it.hierarchy.0, id: it.id }
+impl<T: Convert<U>, U> Convert<Option<U>> for Option<T> {
+    fn convert(self) -> Option<U> {
+        self.map(T::convert)
     }
 }
 
-impl From<Key> for CgroupKey {
-    fn from(it: Key) -> Self {
-        Self { hierarchy: HierarchyId(it.hierarchy), id: it.id }
+impl<T: Convert<U>, U> Convert<Vec<U>> for Vec<T> {
+    fn convert(self) -> Vec<U> {
+        self.into_iter().map(T::convert).collect()
     }
 }
 
-impl From<ids::Task> for wire::Task {
-    fn from(it: ids::Task) -> Self {
-        Self { tid: it.tid, tgid: it.tgid, start: it.start.0, comm: it.comm.into() }
+impl<T: Convert<U>, U> Convert<Box<U>> for Box<T> {
+    fn convert(self) -> Box<U> {
+        Box::new((*self).convert())
     }
 }
 
-impl From<wire::Task> for ids::Task {
-    fn from(it: wire::Task) -> Self {
-        Self { tid: it.tid, tgid: it.tgid, start: BootTime(it.start), comm: it.comm.into() }
-    }
-}
-
-impl From<core::Hierarchy> for wire::Hierarchy {
-    fn from(it: core::Hierarchy) -> Self {
-        Self { id: it.id.0, name: it.name, controllers: it.controllers }
-    }
-}
-
-impl From<wire::Hierarchy> for core::Hierarchy {
-    fn from(it: wire::Hierarchy) -> Self {
-        Self { id: HierarchyId(it.id), name: it.name, controllers: it.controllers }
-    }
-}
-
-impl From<core::Hook> for wire::Hook {
-    fn from(it: core::Hook) -> Self {
-        let core::Hook { need, way, note, refused } = it;
-        Self { need: need.into(), way: way.map(Into::into), note, refused: each(refused) }
-    }
-}
-
-impl From<wire::Hook> for core::Hook {
-    fn from(it: wire::Hook) -> Self {
-        let wire::Hook { need, way, note, refused } = it;
-        Self { need: need.into(), way: way.map(Into::into), note, refused: each(refused) }
-    }
-}
-
-impl From<core::Facts> for wire::Facts {
-    fn from(it: core::Facts) -> Self {
-        Self {
-            version: it.version,
-            kernel: it.kernel,
-            at: it.at.0,
-            boot_epoch_ns: it.boot_epoch_ns,
-            interval_ns: it.interval_ns,
-            mode: it.mode.into(),
-            hierarchies: each(it.hierarchies),
-            memory: it.memory.map(|id| id.0),
-            hooks: each(it.hooks),
-            guard: it.guard,
-            own_pid: it.own_pid,
-        }
-    }
-}
-
-impl From<wire::Facts> for core::Facts {
-    fn from(it: wire::Facts) -> Self {
-        Self {
-            version: it.version,
-            kernel: it.kernel,
-            at: BootTime(it.at),
-            boot_epoch_ns: it.boot_epoch_ns,
-            interval_ns: it.interval_ns,
-            mode: it.mode.into(),
-            hierarchies: each(it.hierarchies),
-            memory: it.memory.map(HierarchyId),
-            hooks: each(it.hooks),
-            guard: it.guard,
-            own_pid: it.own_pid,
-        }
-    }
-}
-
-fn each<A: Into<B>, B>(items: Vec<A>) -> Vec<B> {
-    items.into_iter().map(Into::into).collect()
-}
-
-impl From<core::Input> for wire::Input {
-    #[expect(clippy::too_many_lines, reason = "one arm for each variant reads best in one match")]
-    fn from(it: core::Input) -> Self {
-        use core::Input as From;
-        match it {
-            From::Started(facts) => Self::Started(Box::new((*facts).into())),
-            From::Hierarchy(hierarchy) => Self::Hierarchy(hierarchy.into()),
-            From::CgroupMade { at, key, parent, name } => Self::CgroupMade {
-                at: at.map(|at| at.0),
-                key: key.into(),
-                parent,
-                name: Bytes(name),
-            },
-            From::CgroupRenamed { at, key, name } => {
-                Self::CgroupRenamed { at: at.0, key: key.into(), name: Bytes(name) }
-            }
-            From::CgroupRemoved { at, key } => Self::CgroupRemoved { at: at.0, key: key.into() },
-            From::CgroupReleased { at, key } => Self::CgroupReleased { at: at.0, key: key.into() },
-            From::TaskSeen { task, ppid, places } => Self::TaskSeen {
-                task: task.into(),
-                ppid,
-                places: places.into_iter().map(|(id, path)| (id.0, Bytes(path))).collect(),
-            },
-            From::Moved { at, task, whole_process, from, to, mover } => Self::Moved {
-                at: at.0,
-                task: task.into(),
-                whole_process,
-                from,
-                to: to.into(),
-                mover: mover.into(),
-            },
-            From::Unmoved { count } => Self::Unmoved { count },
-            From::Forked { at, parent_tid, parent, task } => {
-                Self::Forked { at: at.0, parent_tid, parent, task: task.into() }
-            }
-            From::Born { at, parent_tid, parent, task, from, to } => Self::Born {
-                at: at.0,
-                parent_tid,
-                parent: parent.into(),
-                task: task.into(),
-                from,
-                to,
-            },
-            From::Exec { at, pid, comm } => Self::Exec { at: at.0, pid, comm: comm.into() },
-            From::Exited { at, tid, tgid } => Self::Exited { at: at.0, tid, tgid },
-            From::OomKill { at, pid } => Self::OomKill { at: at.0, pid },
-            From::Charges(deltas) => Self::Charges(each(deltas)),
-            From::Polled(usages) => Self::Polled(each(usages)),
-            From::Lost { cause, count } => Self::Lost { cause: cause.into(), count },
-            From::IntervalEnded { at } => Self::IntervalEnded { at: at.0 },
-            From::Ended { at } => Self::Ended { at: at.0 },
-        }
-    }
-}
-
-impl From<wire::Input> for core::Input {
-    #[expect(clippy::too_many_lines, reason = "one arm for each variant reads best in one match")]
-    fn from(it: wire::Input) -> Self {
-        use wire::Input as From;
-        match it {
-            From::Started(facts) => Self::Started(Box::new((*facts).into())),
-            From::Hierarchy(hierarchy) => Self::Hierarchy(hierarchy.into()),
-            From::CgroupMade { at, key, parent, name } => {
-                Self::CgroupMade { at: at.map(BootTime), key: key.into(), parent, name: name.0 }
-            }
-            From::CgroupRenamed { at, key, name } => {
-                Self::CgroupRenamed { at: BootTime(at), key: key.into(), name: name.0 }
-            }
-            From::CgroupRemoved { at, key } => {
-                Self::CgroupRemoved { at: BootTime(at), key: key.into() }
-            }
-            From::CgroupReleased { at, key } => {
-                Self::CgroupReleased { at: BootTime(at), key: key.into() }
-            }
-            From::TaskSeen { task, ppid, places } => Self::TaskSeen {
-                task: task.into(),
-                ppid,
-                places: places.into_iter().map(|(id, path)| (HierarchyId(id), path.0)).collect(),
-            },
-            From::Moved { at, task, whole_process, from, to, mover } => Self::Moved {
-                at: BootTime(at),
-                task: task.into(),
-                whole_process,
-                from,
-                to: to.into(),
-                mover: mover.into(),
-            },
-            From::Unmoved { count } => Self::Unmoved { count },
-            From::Forked { at, parent_tid, parent, task } => {
-                Self::Forked { at: BootTime(at), parent_tid, parent, task: task.into() }
-            }
-            From::Born { at, parent_tid, parent, task, from, to } => Self::Born {
-                at: BootTime(at),
-                parent_tid,
-                parent: parent.into(),
-                task: task.into(),
-                from,
-                to,
-            },
-            From::Exec { at, pid, comm } => Self::Exec { at: BootTime(at), pid, comm: comm.into() },
-            From::Exited { at, tid, tgid } => Self::Exited { at: BootTime(at), tid, tgid },
-            From::OomKill { at, pid } => Self::OomKill { at: BootTime(at), pid },
-            From::Charges(deltas) => Self::Charges(each(deltas)),
-            From::Polled(usages) => Self::Polled(each(usages)),
-            From::Lost { cause, count } => Self::Lost { cause: cause.into(), count },
-            From::IntervalEnded { at } => Self::IntervalEnded { at: BootTime(at) },
-            From::Ended { at } => Self::Ended { at: BootTime(at) },
-        }
+impl<T: Convert<V>, U: Convert<W>, V, W> Convert<(V, W)> for (T, U) {
+    fn convert(self) -> (V, W) {
+        (self.0.convert(), self.1.convert())
     }
 }
