@@ -91,6 +91,9 @@ fn cargo<'a>(sh: &'a Shell, command: &str) -> Result<Cmd<'a>> {
         .arg(target_dir)
         // What lets a stable compiler build `core` itself.
         .env("RUSTC_BOOTSTRAP", "1")
+        // Cargo keeps what it once learnt of the compiler, and clippy's sysroot even when SYSROOT
+        // has changed since.
+        .env("CARGO_CACHE_RUSTC_INFO", "0")
         .env("CARGO_ENCODED_RUSTFLAGS", flags(&toolchain.sources)?)
         .quiet();
     if let Some(overlay) = toolchain.overlay {
