@@ -54,6 +54,7 @@ mod tests {
     use std::io::Write;
 
     use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::host::testing::Tree;
@@ -80,5 +81,23 @@ mod tests {
         assert_eq!(Tree::new().host().kernel_config("6.1"), None);
         let broken = Tree::new().file("proc/config.gz", "no gzip");
         assert_eq!(broken.host().kernel_config("6.1"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_bytes_are_a_configuration_or_none(
+            bytes in any::<Vec<u8>>(), text in any::<String>()
+        ) {
+            let is_well_formed = |config: Option<Config>| {
+                config.is_none_or(|config| config.keys().all(|name| !name.contains('=')))
+            };
+            for file in ["proc/config.gz", "boot/config-6.1"] {
+                let tree = Tree::new().file(file, &bytes);
+                prop_assert!(is_well_formed(tree.host().kernel_config("6.1")));
+            }
+            let line = format!("CONFIG_{text}");
+            prop_assert!(is_well_formed(Some(parse(&line))));
+        }
     }
 }

@@ -160,6 +160,8 @@ fn maps_all_users(map: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::host::testing::Tree;
 
@@ -215,5 +217,35 @@ mod tests {
         assert_eq!(facts.process.uid, Some(rustix::process::geteuid().as_raw()));
         let effective = rustix::thread::capabilities(None).unwrap().effective;
         assert_eq!(facts.process.capabilities, Some(effective));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_bytes_in_proc_are_survived(bytes in any::<Vec<u8>>(), map in any::<Vec<u8>>()) {
+            let status = [b"Uid:\t1\t".as_slice(), &bytes, b"\nSeccomp:\t2\n"].concat();
+            let tree = Tree::new()
+                .file("proc/self/status", status)
+                .file("proc/self/uid_map", &map)
+                .file("proc/sys/kernel/kptr_restrict", &bytes)
+                .file("proc/sys/kernel/osrelease", &bytes)
+                .file("sys/kernel/security/lockdown", &map);
+            let facts = tree.host().preflight();
+            prop_assert!(facts.process.seccomp.is_some());
+            prop_assert_eq!(facts.process.user_initial, Some(maps_all_users(&map)));
+            prop_assert_eq!(facts.config, None);
+        }
+
+        #[test]
+        fn what_the_kernel_writes_is_what_is_read(
+            name in "[^\n]{0,16}", uid: u32, bits: u64, seccomp in 0..3_u32
+        ) {
+            let status = format!(
+                "Name:\t{name}\nUid:\t7\t{uid}\t7\t7\nCapEff:\t{bits:016x}\nSeccomp:\t{seccomp}\n"
+            );
+            let process = Tree::new().file("proc/self/status", status).host().process();
+            prop_assert_eq!((process.uid, process.seccomp), (Some(uid), Some(seccomp)));
+            prop_assert_eq!(process.capabilities.map(|set| set.bits()), Some(bits));
+        }
     }
 }

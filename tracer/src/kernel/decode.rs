@@ -155,7 +155,25 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_one_input(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = decode(&bytes);
+            let word = bytes.first_chunk().map(|word| u32::from_ne_bytes(*word));
+            let is_known = word.is_some_and(|kind| (1..=Kind::OomKill as u32).contains(&kind));
+            let lost = Input::Lost { cause: LossCause::Malformed, count: 1 };
+            prop_assert!(is_known || decode(&bytes) == lost);
+        }
+
+        #[test]
+        fn a_known_kind_of_any_other_length_is_lost(
+            kind in 1..=Kind::OomKill as u32, length in 0..400_usize,
+        ) {
+            let mut record = kind.to_ne_bytes().to_vec();
+            record.resize(length, 0);
+            let lengths = [
+                size_of::<Moved>(), size_of::<Forked>(), size_of::<Born>(), size_of::<Exec>(),
+                size_of::<Exited>(), size_of::<NamedCgroup>(), size_of::<NamedCgroup>(),
+                size_of::<Cgroup>(), size_of::<Cgroup>(), size_of::<OomKill>(),
+            ];
+            let lost = Input::Lost { cause: LossCause::Malformed, count: 1 };
+            prop_assert_eq!(decode(&record) == lost, length != lengths[kind as usize - 1]);
         }
 
         #[test]

@@ -10,6 +10,8 @@ pub(crate) mod names;
 pub(crate) mod text;
 
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod samples;
 
 use std::io;

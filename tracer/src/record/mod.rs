@@ -15,7 +15,7 @@ mod schema;
 mod write;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 

@@ -10,7 +10,7 @@ use truant_core::{
 };
 
 /// Any input, all variants alike.
-pub(super) fn input() -> impl Strategy<Value = Input> {
+pub(crate) fn input() -> impl Strategy<Value = Input> {
     prop_oneof![about_cgroups(), about_tasks(), about_sums()]
 }
 

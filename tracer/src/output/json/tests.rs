@@ -16,7 +16,7 @@ use crate::output::{escape::unescape, samples};
 
 const SCHEMA: &str = include_str!("../../../schema/truant.schema.json");
 
-fn schema() -> Validator {
+pub(in crate::output) fn schema() -> Validator {
     jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn lines() -> Vec<Value> {
     text(&reports).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn check(schema: &Validator, line: &Value) -> Result<(), String> {
+pub(in crate::output) fn check(schema: &Validator, line: &Value) -> Result<(), String> {
     let errors: Vec<String> = schema.iter_errors(line).map(|error| error.to_string()).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
 }
