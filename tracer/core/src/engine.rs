@@ -6,7 +6,7 @@ use crate::{
     findings::Findings,
     guard::Guard,
     ids::{BootTime, CgroupKey, HierarchyId, Task},
-    input::{Facts, Hook, Input, LossCause, Need},
+    input::{ChargeDelta, Facts, Hook, Input, LossCause, Need},
     ledger::{Book, Context},
     losses::Losses,
     moves::Moves,
@@ -54,7 +54,12 @@ impl Engine {
         match input {
             Input::Started(facts) => self.start(facts, out),
             Input::Hierarchy(hierarchy) => self.tree.hierarchy(hierarchy),
-            Input::CgroupMade { at: _, key, parent, name } => self.cgroup_made(key, parent, name),
+            Input::CgroupMade { at, key, parent, name } => {
+                self.cgroup_made(key, parent, name);
+                if at.is_some() {
+                    self.book.made(key);
+                }
+            }
             Input::CgroupRenamed { at: _, key, name } => self.cgroup_renamed(key, name),
             Input::CgroupRemoved { at: _, key } => self.cgroup_removed(key, false),
             Input::CgroupReleased { at: _, key } => self.cgroup_removed(key, true),
@@ -80,9 +85,11 @@ impl Engine {
             }
             // A kill is no finding: what it means takes more than this engine knows yet.
             Input::OomKill { .. } => {}
-            Input::Charges(deltas) => {
-                let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
-                self.losses.count(LossCause::TotalsFull, full.count() as u64);
+            Input::Charges(deltas) => self.charges(&deltas),
+            Input::Skipped { count } => self.book.skipped(count),
+            Input::Recounted { counters, during } => {
+                self.book.recount(&self.tree, &counters, &during);
+                self.charges(&during);
             }
             Input::Polled(usages) => {
                 let full = usages.iter().filter(|usage| !self.book.read(&self.tree, usage));
@@ -123,6 +130,17 @@ impl Engine {
         self.tree.existing(hierarchy).filter(|(_, path)| matters(path)).collect()
     }
 
+    /// The memory cgroups, by id and path, whose counters should be read: those that have not been
+    /// compared with the ledger since charges may have been skipped, and at first all.
+    pub fn to_recount(&self) -> Vec<(u64, Box<[u8]>)> {
+        self.book.to_recount(&self.tree)
+    }
+
+    /// Whether charges were skipped and are not made good yet.
+    pub fn is_in_doubt(&self) -> bool {
+        self.book.is_in_doubt()
+    }
+
     /// Whether this is truant itself.
     pub(crate) fn is_own(&self, task: &Task) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.own_pid == task.tgid)
@@ -142,6 +160,11 @@ impl Engine {
         self.book.set_hierarchy(facts.memory.unwrap_or(HierarchyId::V2));
         out.push(Report::Header(facts.clone()));
         self.facts = Some(facts);
+    }
+
+    fn charges(&mut self, deltas: &[ChargeDelta]) {
+        let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
+        self.losses.count(LossCause::TotalsFull, full.count() as u64);
     }
 
     fn cgroup_made(&mut self, key: CgroupKey, parent: Option<u64>, name: Box<[u8]>) {
@@ -177,6 +200,7 @@ impl Engine {
     }
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        self.losses.count(LossCause::Recursion, self.book.given_up(false));
         let all_known = self.knows_all_memory();
         let Self { tree, guard, tasks, losses, book, .. } = self;
         let ledger = book.end_interval(at, Context { tree, guard, tasks, losses, all_known });
@@ -216,6 +240,7 @@ impl Engine {
 
     fn end(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.ended = true;
+        self.losses.count(LossCause::Recursion, self.book.given_up(true));
         // Whoever was charged in the last interval has no other chance to be found.
         let all_known = self.knows_all_memory();
         for _ in 0..2 {

@@ -133,6 +133,19 @@ pub enum Input {
     Charges(Vec<ChargeDelta>),
     /// What memory cgroups hold, read from their files, where charges cannot be traced.
     Polled(Vec<Usage>),
+    /// The kernel did not run programs that count charges, which its own counters may make good.
+    Skipped {
+        /// How often since the last such input; 0 where it may have happened and is not counted.
+        count: u64,
+    },
+    /// What memory cgroups hold by the kernel's own counters, read after the last [`Self::Charges`]
+    /// or [`Self::Recounted`].
+    Recounted {
+        /// The counters.
+        counters: Vec<Counter>,
+        /// Page charges from right before the reading to right after it, summed.
+        during: Vec<ChargeDelta>,
+    },
     /// Something was lost since the last such input.
     Lost {
         /// Why.
@@ -174,6 +187,8 @@ impl Input {
             | Self::Unmoved { .. }
             | Self::Charges(_)
             | Self::Polled(_)
+            | Self::Skipped { .. }
+            | Self::Recounted { .. }
             | Self::Lost { .. } => None,
         }
     }
@@ -205,6 +220,15 @@ pub struct Usage {
     pub cgroup: u64,
     /// `memory.current` or `memory.usage_in_bytes`.
     pub bytes: u64,
+}
+
+/// The kernel's own counter of a memory cgroup and all below it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Counter {
+    /// The id of the cgroup in the hierarchy of the memory controller.
+    pub cgroup: u64,
+    /// `memory.current` or `memory.usage_in_bytes`; none where the cgroup has no such file.
+    pub bytes: Option<u64>,
 }
 
 /// What is known of the node and of this run before anything happens.

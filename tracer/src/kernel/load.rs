@@ -34,7 +34,16 @@ pub(crate) struct Tracer {
     /// What was decided for each need.
     pub(crate) hooks: Vec<Hook>,
     /// The attached programs.
-    pub(crate) programs: Vec<RawFd>,
+    pub(crate) programs: Vec<Attached>,
+}
+
+/// A program in the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attached {
+    /// Its file descriptor, valid as long as the tracer lives.
+    pub(crate) fd: RawFd,
+    /// What it is for.
+    pub(crate) need: Need,
 }
 
 impl Tracer {
@@ -78,7 +87,7 @@ impl Tracer {
             }
             let tried = match plan::ruled_out(plan, types) {
                 Some(refusal) => Err(refusal),
-                None => self.try_way(plan, btf),
+                None => self.try_way(need, plan, btf),
             };
             match tried {
                 Ok(()) => {
@@ -91,23 +100,26 @@ impl Tracer {
         Hook { need, way: None, note: None, refused }
     }
 
-    fn try_way(&mut self, plan: &Plan, btf: &mut KernelBtf) -> Result<(), Refusal> {
+    fn try_way(&mut self, need: Need, plan: &Plan, btf: &mut KernelBtf) -> Result<(), Refusal> {
         let attached = self.programs.len();
         for program in plan.programs {
-            if let Err(error) = self.try_program(program, btf) {
-                self.programs.truncate(attached);
-                for name in plan.programs {
-                    if let Some(program) = self.ebpf.program_mut(name) {
-                        unload(program);
+            match self.try_program(program, btf) {
+                Ok(fd) => self.programs.push(Attached { fd, need }),
+                Err(error) => {
+                    self.programs.truncate(attached);
+                    for name in plan.programs {
+                        if let Some(program) = self.ebpf.program_mut(name) {
+                            unload(program);
+                        }
                     }
+                    return Err(refusal(plan.way, program, &error));
                 }
-                return Err(refusal(plan.way, program, &error));
             }
         }
         Ok(())
     }
 
-    fn try_program(&mut self, name: &str, btf: &mut KernelBtf) -> Result<(), ProgramError> {
+    fn try_program(&mut self, name: &str, btf: &mut KernelBtf) -> Result<RawFd, ProgramError> {
         let (_, hook) = plan::hook_of(name);
         let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
         match program {
@@ -129,8 +141,7 @@ impl Tracer {
             }
             _ => return Err(ProgramError::UnexpectedProgramType),
         }
-        self.programs.push(program.fd()?.as_fd().as_raw_fd());
-        Ok(())
+        Ok(program.fd()?.as_fd().as_raw_fd())
     }
 }
 

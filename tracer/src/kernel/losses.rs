@@ -4,29 +4,34 @@ use std::{fs, os::fd::RawFd};
 
 use anyhow::{Context as _, Result};
 use aya::maps::{MapData, PerCpuArray};
-use truant_core::input::{Input, LossCause};
+use truant_core::input::{Input, LossCause, Need};
 use truant_ebpf::{ALL_COUNTERS, COUNTERS, Counter};
 
-use super::Tracer;
+use super::{Tracer, load::Attached};
 
 /// The counters, and what they said last.
 pub(crate) struct Losses {
     counts: PerCpuArray<MapData, u64>,
-    programs: Vec<RawFd>,
+    programs: Vec<Attached>,
+    /// Whether skipped charges can be made good.
+    recounts: bool,
     seen: [u64; COUNTERS as usize],
-    skipped: u64,
+    in_charges: u64,
+    elsewhere: u64,
 }
 
 impl Losses {
-    /// Takes the counters of what is loaded. The attached programs must stay loaded.
+    /// Takes the counters of what is loaded. The attached programs must stay loaded. `recounts`
+    /// says whether the kernel's own counters make good what is skipped.
     ///
     /// # Errors
     /// If the object has no counters.
-    pub(crate) fn take(tracer: &mut Tracer) -> Result<Self> {
+    pub(crate) fn take(tracer: &mut Tracer, recounts: bool) -> Result<Self> {
         let map = tracer.ebpf.take_map("COUNTS").context("the object has no map COUNTS")?;
         let counts = PerCpuArray::try_from(map).context("the map COUNTS has another form")?;
         let programs = tracer.programs.clone();
-        Ok(Self { counts, programs, seen: [0; COUNTERS as usize], skipped: 0 })
+        let seen = [0; COUNTERS as usize];
+        Ok(Self { counts, programs, recounts, seen, in_charges: 0, elsewhere: 0 })
     }
 
     /// What was counted since the last call.
@@ -42,11 +47,13 @@ impl Losses {
             let seen = std::mem::replace(&mut self.seen[counter as usize], total);
             inputs.extend(input(counter, total.saturating_sub(seen)));
         }
-        let skipped = self.programs.iter().filter_map(|fd| skips(*fd)).sum();
-        let seen = std::mem::replace(&mut self.skipped, skipped);
-        if skipped > seen {
-            inputs.push(Input::Lost { cause: LossCause::Recursion, count: skipped - seen });
-        }
+        let in_charges = skips(&self.programs, |need| need == Need::Charges);
+        let count = in_charges - std::mem::replace(&mut self.in_charges, in_charges);
+        let lost = if self.recounts { Input::Skipped { count } } else { recursion(count) };
+        inputs.extend((count > 0).then_some(lost));
+        let elsewhere = skips(&self.programs, |need| need != Need::Charges);
+        let count = elsewhere - std::mem::replace(&mut self.elsewhere, elsewhere);
+        inputs.extend((count > 0).then_some(recursion(count)));
         Ok(inputs)
     }
 }
@@ -64,9 +71,17 @@ fn input(counter: Counter, count: u64) -> Option<Input> {
     Some(Input::Lost { cause, count })
 }
 
-/// How often the kernel did not run a program because it was already running on that CPU. Shown
-/// since 5.12; before, a program of this kind is not skipped.
-fn skips(program: RawFd) -> Option<u64> {
+fn recursion(count: u64) -> Input {
+    Input::Lost { cause: LossCause::Recursion, count }
+}
+
+/// How often the kernel did not run the programs of some needs, because they were already running
+/// on that CPU. Shown since 5.12; before, a program of fentry is not skipped.
+fn skips(programs: &[Attached], needs: fn(Need) -> bool) -> u64 {
+    programs.iter().filter(|program| needs(program.need)).filter_map(|it| skips_of(it.fd)).sum()
+}
+
+fn skips_of(program: RawFd) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{program}")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }

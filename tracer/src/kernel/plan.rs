@@ -78,7 +78,7 @@ const MEMCG: [Field; 7] = [
 const COUNTER: [Field; 9] = join(MEMCG, [Field::MemcgMemory, Field::CssSubsys]);
 
 const KPROBE_NOTE: &str =
-    "a charge in an interrupt that hits a running program is missed, before 6.7 uncounted";
+    "a charge in an interrupt that hits a running program is missing until the end";
 
 /// The ways to meet `need`, best first.
 pub(crate) fn ways(need: Need) -> &'static [Plan] {

@@ -113,6 +113,7 @@ fields! {
     ids::Actor, wire::Actor { pid, comm }
     core::Hierarchy, wire::Hierarchy { id, name, controllers }
     core::Usage, wire::Usage { cgroup, bytes }
+    core::Counter, wire::Counter { cgroup, bytes }
     core::ChargeDelta,
     wire::ChargeDelta { cgroup, pid, charged, uncharged, failures, limit_hits }
     core::Refusal, wire::Refusal { way, why, mend }
@@ -137,6 +138,8 @@ variants! {
         TaskSeen { task, ppid, places },
         Moved { at, task, whole_process, from, to, mover },
         Unmoved { count },
+        Skipped { count },
+        Recounted { counters, during },
         Forked { at, parent_tid, parent, task },
         Born { at, parent_tid, parent, task, from, to },
         Exec { at, pid, comm },

@@ -5,7 +5,8 @@ use proptest::{collection::vec, option, prelude::*};
 use truant_core::{
     ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task},
     input::{
-        ChargeDelta, Facts, Hierarchy, Hook, Input, LossCause, Mode, Need, Refusal, Usage, Way,
+        ChargeDelta, Counter, Facts, Hierarchy, Hook, Input, LossCause, Mode, Need, Refusal, Usage,
+        Way,
     },
 };
 
@@ -68,10 +69,17 @@ fn about_sums() -> impl Strategy<Value = Input> {
         vec(delta(), 0..5).prop_map(Input::Charges),
         vec((n64(), n64()).prop_map(|(cgroup, bytes)| Usage { cgroup, bytes }), 0..5)
             .prop_map(Input::Polled),
+        n64().prop_map(|count| Input::Skipped { count }),
+        (vec(counter(), 0..5), vec(delta(), 0..5))
+            .prop_map(|(counters, during)| Input::Recounted { counters, during }),
         (cause(), n64()).prop_map(|(cause, count)| Input::Lost { cause, count }),
         at().prop_map(|at| Input::IntervalEnded { at }),
         at().prop_map(|at| Input::Ended { at }),
     ]
+}
+
+fn counter() -> impl Strategy<Value = Counter> {
+    (n64(), option::of(n64())).prop_map(|(cgroup, bytes)| Counter { cgroup, bytes })
 }
 
 fn n32() -> impl Strategy<Value = u32> {
@@ -200,6 +208,8 @@ pub(super) fn one_of_each() -> Vec<Input> {
     let sum = ChargeDelta { cgroup: 11, charged: 4096, uncharged: 8192, ..Default::default() };
     let delta = ChargeDelta { pid: Some(1234), failures: 2, limit_hits: 1, ..sum };
     let places = vec![(HierarchyId(4), Box::from(b"/a/\x1b".as_slice()))];
+    let known = Counter { cgroup: 11, bytes: Some(4096) };
+    let none = Counter { cgroup: 12, bytes: None };
     vec![
         Input::Started(Box::new(one_facts(at, &memory))),
         Input::Hierarchy(memory),
@@ -219,6 +229,8 @@ pub(super) fn one_of_each() -> Vec<Input> {
         Input::Exited { at, tid: 1235, tgid: 1234 },
         Input::CgroupRemoved { at, key },
         Input::CgroupReleased { at, key },
+        Input::Skipped { count: 2 },
+        Input::Recounted { counters: vec![known, none], during: vec![sum] },
         Input::Lost { cause: LossCause::RingFull, count: 12 },
         Input::IntervalEnded { at },
         Input::Ended { at },

@@ -36,6 +36,8 @@ pub(super) enum Input {
     OomKill { at: u64, pid: u32 },
     Charges(Vec<ChargeDelta>),
     Polled(Vec<Usage>),
+    Skipped { count: u64 },
+    Recounted { counters: Vec<Counter>, during: Vec<ChargeDelta> },
     Lost { cause: LossCause, count: u64 },
     IntervalEnded { at: u64 },
     Ended { at: u64 },
@@ -55,6 +57,7 @@ record!(Task { tid: u32, tgid: u32, start: u64, comm: Comm });
 record!(Actor { pid: u32, comm: Comm });
 record!(Hierarchy { id: u32, name: String, controllers: Vec<String> });
 record!(Usage { cgroup: u64, bytes: u64 });
+record!(Counter { cgroup: u64, bytes: Option<u64> });
 record!(Hook { need: Need, way: Option<Way>, note: Option<String>, refused: Vec<Refusal> });
 record!(Refusal { way: Way, why: String, mend: Option<String> });
 record!(ChargeDelta {

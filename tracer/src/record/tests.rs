@@ -260,7 +260,7 @@ fn a_damaged_line_is_named() {
     }
     let twice = VERSION_1.to_owned() + "{\"unmoved\":{\"count\":1}}\n";
     let error = read(&packed(&twice)).unwrap_err().to_string();
-    assert!(error.starts_with("test is damaged at line 23: something follows the end"), "{error}");
+    assert!(error.starts_with("test is damaged at line 25: something follows the end"), "{error}");
 }
 
 #[test]

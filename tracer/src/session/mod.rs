@@ -4,6 +4,7 @@
 //! unseen in between; and at each interval the tables of charges are read before the ring is
 //! emptied, so that a charge never comes before its cgroup.
 
+mod memory;
 mod snapshot;
 
 use std::{path::PathBuf, time::Duration};
@@ -19,10 +20,12 @@ use tokio::{
 use truant_core::input::{Facts, Input, LossCause, Need, Way};
 
 use crate::{
-    host::{CgroupRoot, Hierarchies, Host, clock, heap},
+    host::{Hierarchies, Host, clock, heap},
     kernel::{self, Charges, KernelTypes, Losses, Tracer},
     route::Route,
 };
+
+use self::memory::Memory;
 
 /// How often the ring is looked into: the latency of a finding. The ring holds what two CPUs can
 /// put into it in twenty times that, and no record wakes anybody, which would cost the traced.
@@ -31,6 +34,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Records taken in one look at most, so that a storm cannot keep the clock and signals out: more
 /// than the ring holds.
 const RECORDS_AT_ONCE: usize = 200_000;
+
+/// Readings of the counters in a row at most. Two are needed to make a difference good.
+const RECOUNTS: usize = 4;
 
 /// What a live run was asked to do.
 #[derive(Clone, Debug)]
@@ -62,7 +68,7 @@ pub(crate) struct Session {
     charges: Charges,
     losses: Losses,
     probe_log: Option<EbpfLogger<&'static dyn Log>>,
-    polled: Option<CgroupRoot>,
+    memory: Memory,
     // Detaches all when dropped.
     _tracer: Tracer,
 }
@@ -90,21 +96,23 @@ impl Session {
         snapshot::take(host, &roots, route)?;
         // Parsing the kernel's types and scanning leave holes that nothing fills again.
         heap::trim();
-        let polls = tracer.way(Need::Charges) == Some(Way::Polled);
-        let memory =
-            roots.extract_if(.., |root| polls && Some(root.hierarchy) == hierarchies.memory);
-        Ok(Self {
-            polled: memory.last(),
+        let memory = roots.extract_if(.., |root| Some(root.hierarchy) == hierarchies.memory);
+        let memory = Memory::new(memory.last(), tracer.way(Need::Charges));
+        let mut session = Self {
             ring: ring(&mut tracer)?,
             charges: Charges::take(&mut tracer.ebpf)?,
-            losses: Losses::take(&mut tracer)?,
+            losses: Losses::take(&mut tracer, memory.recounts())?,
+            memory,
             probe_log: settings
                 .hooks
                 .log
                 .then(|| EbpfLogger::init(&mut tracer.ebpf))
                 .transpose()?,
             _tracer: tracer,
-        })
+        };
+        session.take_charges(route)?;
+        session.recount(route)?;
+        Ok(session)
     }
 
     /// Runs until the time is over, a signal comes, or `route` wants no more.
@@ -130,6 +138,11 @@ impl Session {
                 _ = looks.tick() => self.look(route)?,
             }
         }
+        if self.memory.is_never_sure() {
+            self.take_charges(route)?;
+            route.feed(Input::Skipped { count: 0 })?;
+            self.recount(route)?;
+        }
         self.end_interval(route)?;
         route.feed(Input::Ended { at: clock::now() })?;
         Ok(())
@@ -137,10 +150,7 @@ impl Session {
 
     /// Empties the ring.
     fn look(&mut self, route: &mut Route) -> Result<()> {
-        for _ in 0..RECORDS_AT_ONCE {
-            let Some(record) = self.ring.next() else { break };
-            route.feed(kernel::decode(&record))?;
-        }
+        look(&mut self.ring, route)?;
         if let Some(log) = &mut self.probe_log {
             log.flush();
         }
@@ -148,24 +158,55 @@ impl Session {
     }
 
     fn end_interval(&mut self, route: &mut Route) -> Result<()> {
-        let charges = self.charges.drain()?;
-        self.look(route)?;
-        if !charges.is_empty() {
-            route.feed(Input::Charges(charges))?;
-        }
-        if let Some(memory) = &self.polled {
+        self.take_charges(route)?;
+        if let Memory::Polled(root) = &self.memory {
             let cgroups = route.engine().to_poll();
-            let polled = memory.usage(&cgroups);
+            let polled = root.usage(&cgroups);
             route.feed(Input::Polled(polled.rows))?;
             if polled.unread > 0 {
                 let count = polled.unread as u64;
                 route.feed(Input::Lost { cause: LossCause::Unreadable, count })?;
             }
         }
+        self.take_losses(route)?;
+        route.feed(Input::IntervalEnded { at: clock::now() })?;
+        Ok(())
+    }
+
+    fn take_charges(&mut self, route: &mut Route) -> Result<()> {
+        let charges = self.charges.drain()?;
+        self.look(route)?;
+        if !charges.is_empty() {
+            route.feed(Input::Charges(charges))?;
+        }
+        Ok(())
+    }
+
+    /// Tells what was lost, after what can be made good was.
+    fn take_losses(&mut self, route: &mut Route) -> Result<()> {
         for loss in self.losses.drain()? {
             route.feed(loss)?;
         }
-        route.feed(Input::IntervalEnded { at: clock::now() })?;
+        if route.engine().is_in_doubt() {
+            self.recount(route)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the kernel's counters with the ledger, right after charges were taken, until all
+    /// agree or have been charged whenever they were read.
+    fn recount(&mut self, route: &mut Route) -> Result<()> {
+        let Memory::Recounted { root, .. } = &self.memory else { return Ok(()) };
+        for _ in 0..RECOUNTS {
+            let cgroups = route.engine().to_recount();
+            if cgroups.is_empty() {
+                break;
+            }
+            let counters = root.counters(&cgroups);
+            let during = self.charges.drain()?;
+            look(&mut self.ring, route)?;
+            route.feed(Input::Recounted { counters, during })?;
+        }
         Ok(())
     }
 }
@@ -177,6 +218,15 @@ impl Session {
 pub(crate) fn probe(hooks: &Hooks, host: &Host) -> Result<Facts> {
     let tracer = attach(hooks)?;
     Ok(facts(&host.hierarchies()?, &tracer, host))
+}
+
+/// Tells `route` the records of the ring.
+fn look(ring: &mut RingBuf<MapData>, route: &mut Route) -> Result<()> {
+    for _ in 0..RECORDS_AT_ONCE {
+        let Some(record) = ring.next() else { break };
+        route.feed(kernel::decode(&record))?;
+    }
+    Ok(())
 }
 
 fn attach(hooks: &Hooks) -> Result<Tracer> {

@@ -5,6 +5,7 @@
 //! and of the subtrees right below.
 
 mod processes;
+mod recount;
 mod rows;
 
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -16,6 +17,7 @@ use crate::{
     tree::Tree,
 };
 use processes::Processes;
+use recount::Recount;
 pub(crate) use rows::Context;
 
 /// 20,000 cgroups and all the removed ones that may be kept, and then some.
@@ -28,6 +30,7 @@ pub(crate) struct Book {
     hierarchy: HierarchyId,
     rows: BTreeMap<u64, Row>,
     processes: Processes,
+    recount: Recount,
     /// The rows that changed in this interval, each once.
     touched: Vec<u64>,
     /// Charged before their path was known, in this interval and in the one before it.
@@ -121,6 +124,7 @@ impl Book {
         if key.hierarchy != self.hierarchy {
             return;
         }
+        self.recount.forget(key.id);
         let Some(row) = self.rows.remove(&key.id) else { return };
         self.processes.forget_cgroup(key.id);
         let net = row.total.net();

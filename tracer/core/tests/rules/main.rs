@@ -7,5 +7,6 @@ mod ledger;
 mod nonsense;
 mod nothing;
 mod paths;
+mod recount;
 mod scale;
 mod scenario;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use truant_core::{
     Engine,
     ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task},
-    input::{ChargeDelta, Input, LossCause, Usage},
+    input::{ChargeDelta, Counter, Input, LossCause, Usage},
     report::Report,
 };
 
@@ -104,12 +104,22 @@ fn rest() -> impl Strategy<Value = Input> {
         4 => proptest::collection::vec(delta(), 0..6).prop_map(Input::Charges),
         1 => (0_u64..12, any::<u64>())
             .prop_map(|(cgroup, bytes)| Input::Polled(vec![Usage { cgroup, bytes }])),
+        2 => any::<u64>().prop_map(|count| Input::Skipped { count }),
+        4 => recounted(),
         3 => Just(Input::IntervalEnded { at }),
         1 => any::<u64>().prop_map(|count| Input::Unmoved { count }),
         1 => any::<u64>().prop_map(|count| Input::Lost { cause: LossCause::RingFull, count }),
         1 => Just(Input::Started(Box::new(v2()))),
         1 => small().prop_map(move |pid| Input::OomKill { at, pid }),
     ]
+}
+
+fn recounted() -> impl Strategy<Value = Input> {
+    let counter = (0_u64..12, proptest::option::of(any::<u64>()))
+        .prop_map(|(cgroup, bytes)| Counter { cgroup, bytes });
+    let counters = proptest::collection::vec(counter, 0..6);
+    let during = proptest::collection::vec(delta(), 0..3);
+    (counters, during).prop_map(|(counters, during)| Input::Recounted { counters, during })
 }
 
 fn feed(inputs: &[Input]) -> Vec<Report> {

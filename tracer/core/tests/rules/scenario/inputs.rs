@@ -10,6 +10,8 @@
 //! exec PID NAME | exit TASK
 //! charge ID[/PID] +BYTES -BYTES fCOUNT hCOUNT, and more of these after `,`
 //! poll ID BYTES
+//! skip COUNT
+//! recount ID=BYTES… [: charges as above]
 //! lost COUNT                         as many events, for want of room in the ring
 //! tick | end
 //! ```
@@ -18,7 +20,7 @@ use std::collections::HashMap;
 
 use truant_core::{
     ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task},
-    input::{ChargeDelta, Input, LossCause, Usage},
+    input::{ChargeDelta, Counter, Input, LossCause, Usage},
 };
 
 /// Who moves tasks.
@@ -71,8 +73,17 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
             Input::Exec { at, pid: task(pid).tgid, comm: Comm::new(name.as_bytes()) }
         }
         ["exit", who] => Input::Exited { at, tid: task(who).tid, tgid: task(who).tgid },
-        ["charge", ref rest @ ..] => {
-            Input::Charges(rest.split(|word| *word == ",").map(delta).collect())
+        ["charge", ref rest @ ..] => Input::Charges(deltas(rest)),
+        ["skip", count] => Input::Skipped { count: number(count) },
+        ["recount", ref rest @ ..] => {
+            let (counters, during) = rest
+                .iter()
+                .position(|word| *word == ":")
+                .map_or((rest, &[][..]), |at| (&rest[..at], &rest[at + 1..]));
+            Input::Recounted {
+                counters: counters.iter().map(counter).collect(),
+                during: deltas(during),
+            }
         }
         ["poll", id, bytes] => {
             Input::Polled(vec![Usage { cgroup: number(id), bytes: number(bytes) }])
@@ -125,6 +136,15 @@ fn task(text: &str) -> Task {
 fn key(text: &str) -> CgroupKey {
     let (hierarchy, id) = text.split_once(':').expect("a cgroup");
     CgroupKey { hierarchy: HierarchyId(small(hierarchy)), id: number(id) }
+}
+
+fn counter(word: &&str) -> Counter {
+    let (cgroup, bytes) = word.split_once('=').expect("a counter");
+    Counter { cgroup: number(cgroup), bytes: (bytes != "none").then(|| number(bytes)) }
+}
+
+fn deltas(words: &[&str]) -> Vec<ChargeDelta> {
+    words.split(|word| *word == ",").filter(|words| !words.is_empty()).map(delta).collect()
 }
 
 fn delta(words: &[&str]) -> ChargeDelta {
