@@ -120,6 +120,7 @@ fn name(from: &[u8]) -> Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use truant_ebpf::{charge_key, split_charge_key};
 
     use super::*;
 
@@ -174,6 +175,15 @@ mod tests {
             ];
             let lost = Input::Lost { cause: LossCause::Malformed, count: 1 };
             prop_assert_eq!(decode(&record) == lost, length != lengths[kind as usize - 1]);
+        }
+
+        #[test]
+        fn a_key_of_charges_is_taken_apart_as_it_was_put_together(
+            serial in 0..1_u64 << 41, pid in 0..1_u32 << 22, epoch in 0..=1_u64,
+        ) {
+            let key = charge_key(serial, pid, epoch);
+            prop_assert_eq!(split_charge_key(key), (pid, epoch));
+            prop_assert_eq!(key >> 23, serial, "another cgroup has another key");
         }
 
         #[test]
