@@ -26,7 +26,7 @@ pub(crate) enum Stop {
     ReaderGone,
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
-    Output(#[source] io::Error),
+    Output(io::Error),
 }
 
 impl Stop {

@@ -24,12 +24,12 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {
     /// There is no file, or it may not be read.
-    #[error("{} could not be opened: {source}", path.display())]
+    #[error("{} could not be opened: {cause}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It is something else.
     #[error("{} is not a recording: `truant record FILE` makes one", .0.display())]
@@ -62,14 +62,14 @@ pub(crate) enum ReadError {
         why: String,
     },
     /// The file could not be read on.
-    #[error("{} could not be read at line {line}: {source}", path.display())]
+    #[error("{} could not be read at line {line}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -135,7 +135,7 @@ impl Reader<File> {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         match File::open(path) {
             Ok(file) => Self::new(path, file),
-            Err(source) => Err(ReadError::Open { path: path.to_owned(), source }),
+            Err(cause) => Err(ReadError::Open { path: path.to_owned(), cause }),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Reader<File> {
 impl<R: Read> Reader<R> {
     /// Reads the first line of the recording in `from`, which errors call `path`.
     pub(crate) fn new(path: &Path, from: R) -> Result<Self, ReadError> {
-        let failed = |source| ReadError::Read { path: path.to_owned(), line: 1, source };
+        let failed = |cause| ReadError::Read { path: path.to_owned(), line: 1, cause };
         let mut from = BufReader::new(from);
         if !from.fill_buf().map_err(failed)?.starts_with(&MAGIC) {
             return Err(ReadError::NotARecording(path.to_owned()));
@@ -188,9 +188,9 @@ impl<R: Read> Reader<R> {
         let limit = MAX_LINE as u64;
         match (&mut self.lines).take(limit).read_until(b'\n', &mut bytes) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            Err(source) if source.raw_os_error().is_some() => {
+            Err(cause) if cause.raw_os_error().is_some() => {
                 let (path, line) = (self.path.clone(), self.line + 1);
-                return Err(ReadError::Read { path, line, source });
+                return Err(ReadError::Read { path, line, cause });
             }
             Err(error) => return Err(self.damaged(&error)),
             Ok(_) => {}

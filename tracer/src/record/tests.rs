@@ -1,6 +1,7 @@
 //! Recordings there and back, cut, damaged, older, newer, and no recordings at all.
 
 use std::{
+    error::Error as _,
     fs,
     io::{self, Read as _, Write},
     path::Path,
@@ -189,6 +190,8 @@ fn a_disk_that_was_full_before_leaves_nothing_to_replay() {
         "/mnt/file could not be written: no storage space; nothing was written, so nothing can be \
          replayed"
     );
+    // Whoever prints the causes too must not print this one twice.
+    assert!(error.source().is_none());
 }
 
 #[test]

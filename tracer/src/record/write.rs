@@ -23,15 +23,15 @@ pub(crate) enum WriteError {
     #[error("{} exists already: name another file, or ask for it to be replaced", .0.display())]
     Exists(PathBuf),
     /// The file could not be made.
-    #[error("{} could not be made: {source}", path.display())]
+    #[error("{} could not be made: {cause}", path.display())]
     Create {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file could not be written on: a full disk, mostly.
-    #[error("{} could not be written: {source}; {}", path.display(), kept(*bytes, *intervals))]
+    #[error("{} could not be written: {cause}; {}", path.display(), kept(*bytes, *intervals))]
     Write {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) enum WriteError {
         /// Intervals of which all is in these bytes.
         intervals: u64,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -67,11 +67,11 @@ impl Writer<File> {
     /// error, unless it may be replaced.
     pub(crate) fn create(path: &Path, replace: bool) -> Result<Self, WriteError> {
         let file = if replace { File::create(path) } else { File::create_new(path) };
-        let file = file.map_err(|source| {
+        let file = file.map_err(|cause| {
             let path = path.to_owned();
-            match source.kind() {
+            match cause.kind() {
                 ErrorKind::AlreadyExists => WriteError::Exists(path),
-                _ => WriteError::Create { path, source },
+                _ => WriteError::Create { path, cause },
             }
         })?;
         Self::new(path, file)
@@ -81,7 +81,7 @@ impl Writer<File> {
 impl<W: Write> Writer<W> {
     /// Starts a recording in `out`, which errors call `path`.
     pub(crate) fn new(path: &Path, out: W) -> Result<Self, WriteError> {
-        let failed = |source| WriteError::Create { path: path.to_owned(), source };
+        let failed = |cause| WriteError::Create { path: path.to_owned(), cause };
         let out = encoder(Counted { out, bytes: 0 }).map_err(failed)?;
         let mut writer = Self { path: path.to_owned(), out, intervals: 0 };
         let header = schema::Header {
@@ -90,13 +90,13 @@ impl<W: Write> Writer<W> {
             truant: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let written = writer.line(&header).and_then(|()| writer.out.flush());
-        written.map_err(|source| writer.failed(source))?;
+        written.map_err(|cause| writer.failed(cause))?;
         Ok(writer)
     }
 
     /// Appends `input`.
     pub(crate) fn write(&mut self, input: &Input) -> Result<(), WriteError> {
-        self.try_write(input).map_err(|source| self.failed(source))
+        self.try_write(input).map_err(|cause| self.failed(cause))
     }
 
     /// Writes what is left and gives the sink back.
@@ -106,11 +106,11 @@ impl<W: Write> Writer<W> {
             // The frame is at its end, so that taking the sink out writes nothing.
             Ok(()) => match out.finish() {
                 Ok(counted) => Ok(counted.out),
-                Err(source) => Err(WriteError::Create { path, source }),
+                Err(cause) => Err(WriteError::Create { path, cause }),
             },
-            Err(source) => {
+            Err(cause) => {
                 let bytes = out.get_ref().bytes;
-                Err(WriteError::Write { path, bytes, intervals, source })
+                Err(WriteError::Write { path, bytes, intervals, cause })
             }
         }
     }
@@ -133,12 +133,12 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&bytes)
     }
 
-    fn failed(&self, source: io::Error) -> WriteError {
+    fn failed(&self, cause: io::Error) -> WriteError {
         WriteError::Write {
             path: self.path.clone(),
             bytes: self.out.get_ref().bytes,
             intervals: self.intervals,
-            source,
+            cause,
         }
     }
 }
