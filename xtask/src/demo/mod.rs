@@ -27,7 +27,7 @@ use story::Story;
 use tracer::Tracer;
 
 /// Builds truant and shows what it does on this machine (as root; ends by itself in 10 seconds)
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// Use this truant instead of building one
     #[arg(long, value_name = "FILE")]
