@@ -23,12 +23,12 @@ pub(crate) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TypesError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is no BTF.
     #[error("{path} is not BTF of a kernel: {why}")]
@@ -60,7 +60,7 @@ impl KernelTypes {
     /// If it cannot be read or parsed.
     pub(crate) fn read(path: &Path) -> Result<Self, TypesError> {
         let bytes =
-            fs::read(path).map_err(|source| TypesError::Read { path: path.to_owned(), source })?;
+            fs::read(path).map_err(|cause| TypesError::Read { path: path.to_owned(), cause })?;
         let btf = Btf::read(&bytes)
             .map_err(|why| TypesError::Malformed { path: path.to_owned(), why })?;
         Ok(Self::find(&btf))

@@ -1,7 +1,7 @@
 //! Writes a recording, so that a recorder that is killed leaves one that can be read.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
@@ -74,7 +74,12 @@ impl Writer<File> {
                 _ => WriteError::Create { path, cause },
             }
         })?;
-        Self::new(path, file)
+        Self::new(path, file).inspect_err(|_error| {
+            // Nothing is in it, and the next try should not find it in its way.
+            if !replace {
+                let _ = fs::remove_file(path);
+            }
+        })
     }
 }
 
