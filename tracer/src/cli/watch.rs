@@ -48,6 +48,9 @@ pub(crate) fn run_live(
         bail!("truant must run as root: try `sudo truant watch`, or a privileged container");
     }
     let host = Host::live();
+    if let Err(error) = host.enter_cgroups() {
+        log::warn!("{error}; until then it is not known where the running tasks are");
+    }
     let mut route = Route::new(sink(format), recorder);
     let runtime = Builder::new_current_thread()
         .enable_io()

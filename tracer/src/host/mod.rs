@@ -10,6 +10,7 @@ use std::{
 
 pub(crate) mod cgroupfs;
 pub(crate) mod clock;
+mod enter;
 mod fsutil;
 pub(crate) mod heap;
 pub(crate) mod hierarchies;

@@ -32,9 +32,17 @@ pub(super) fn roots(host: &Host, hierarchies: &[Hierarchy]) -> Vec<CgroupRoot> {
 /// If `/proc` cannot be read at all, or `route` wants no more.
 pub(super) fn take(host: &Host, roots: &[CgroupRoot], route: &mut Route) -> Result<()> {
     let mut fed = Ok(());
-    let mut unread = 0;
+    let (mut unread, mut nowhere) = (0, 0);
+    // In another cgroup namespace, a path says nothing of where it begins.
+    let says_where = host.namespaces().cgroup_initial != Some(false);
     {
-        let mut feed = |input: Input| {
+        let mut feed = |mut input: Input| {
+            if let Input::TaskSeen { places, .. } = &mut input
+                && !says_where
+            {
+                places.clear();
+                nowhere += 1;
+            }
             if fed.is_ok() {
                 fed = route.feed(input);
             }
@@ -45,6 +53,7 @@ pub(super) fn take(host: &Host, roots: &[CgroupRoot], route: &mut Route) -> Resu
         let tasks = host.scan_tasks(&mut feed).context("cannot scan the tasks")?;
         unread += tasks.unread;
     }
+    unread += nowhere;
     fed?;
     if unread > 0 {
         lost(route, unread)?;

@@ -114,8 +114,8 @@ fn namespaces(facts: &Preflight) -> Vec<Advice> {
         ),
         if_so(
             views.cgroup_initial.map(|initial| !initial),
-            "this process has a cgroup namespace of its own, in which paths are relative",
-            "run on the node itself, or with the host's cgroup namespace (docker: --cgroupns=host)",
+            "this process has a cgroup namespace of its own and could not enter the host's",
+            "run privileged with `hostPID: true` (docker: --privileged --pid=host)",
         ),
     ]
     .into_iter()

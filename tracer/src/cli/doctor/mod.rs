@@ -37,6 +37,8 @@ pub(crate) struct Args {
 /// If the output can go nowhere.
 pub(crate) fn run(args: Args) -> Result<u8> {
     let host = Host::live();
+    // If it cannot, the advice below says so.
+    let _ = host.enter_cgroups();
     let facts = session::probe(&args.hooks.hooks(false), &host);
     let advice = advice::on(&host.preflight());
     let status = match &facts {
