@@ -48,6 +48,8 @@ impl Cgroups {
             let _ = fs::write(cgroups.hierarchy.root.join("cgroup.subtree_control"), "+memory");
         }
         fs::create_dir(cgroups.top()).expect("a cgroup can be made");
+        // Kernels before 5.11 sum what is below a cgroup of v1 only where that is asked for.
+        let _ = fs::write(cgroups.top().join("memory.use_hierarchy"), "1");
         cgroups
     }
 
@@ -140,6 +142,14 @@ impl Cgroup {
     pub fn limit_memory(&self, bytes: u64) {
         let file = if self.v2 { "memory.max" } else { "memory.limit_in_bytes" };
         self.set(file, &bytes.to_string());
+    }
+
+    /// Keeps it from swapping, where the kernel has a limit for that. In v1 the limit is one of
+    /// memory and swap together, so it is given.
+    pub fn forbid_swap(&self, memory: u64) {
+        let (file, limit) =
+            if self.v2 { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", memory) };
+        let _ = fs::write(self.dir.join(file), limit.to_string());
     }
 
     /// Removes it, once its last task is gone.

@@ -8,15 +8,19 @@ pub mod cgroups;
 pub mod child;
 pub mod clone;
 pub mod lines;
+pub mod mounts;
 pub mod node;
+pub mod recording;
 pub mod suite;
 pub mod watch;
+pub mod workload;
 
 pub use self::{
     cgroups::{Cgroup, Cgroups},
     child::Child,
     lines::Lines,
+    mounts::Mount,
     node::Hierarchy,
-    suite::{Case, Ran, Unmet, case, main},
+    suite::{Case, Ran, Unmet, case, everywhere, main},
     watch::{Watch, truant},
 };

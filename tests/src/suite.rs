@@ -17,15 +17,40 @@ pub type Ran = Result<(), Unmet>;
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     name: &'static str,
-    run: fn() -> Ran,
+    run: Run,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// Only where it finds what it needs.
+    Where(fn() -> Ran),
+    /// On every kernel.
+    Everywhere(fn()),
 }
 
 /// Set to 1 where cases may trace the kernel they run on.
 const MAY_TRACE: &str = "TRUANT_TEST_KERNEL";
 
-/// Names a case.
+/// Names a case that may find out that it cannot run here.
 pub const fn case(name: &'static str, run: fn() -> Ran) -> Case {
-    Case { name, run }
+    Case { name, run: Run::Where(run) }
+}
+
+/// Names a case that runs on every kernel.
+pub const fn everywhere(name: &'static str, run: fn()) -> Case {
+    Case { name, run: Run::Everywhere(run) }
+}
+
+impl Run {
+    fn call(self) -> Ran {
+        match self {
+            Self::Where(run) => run(),
+            Self::Everywhere(run) => {
+                run();
+                Ok(())
+            }
+        }
+    }
 }
 
 /// The `main` of a test binary. Cases run one after the other, as they share one kernel.
@@ -40,7 +65,7 @@ pub fn main(cases: &[Case]) -> ExitCode {
     let trial = |case: &Case| {
         let run = case.run;
         Trial::ignorable_test(case.name, move || {
-            Ok(match may_trace().and_then(|()| run()) {
+            Ok(match may_trace().and_then(|()| run.call()) {
                 Ok(()) => Completion::Completed,
                 Err(Unmet(reason)) => Completion::ignored_with(reason),
             })

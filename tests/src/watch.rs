@@ -4,9 +4,8 @@ use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
     process::{Child, Command, Stdio},
-    sync::Mutex,
     sync::{
-        Arc,
+        Arc, Mutex,
         mpsc::{Receiver, channel},
     },
     thread::{self, JoinHandle},
@@ -95,6 +94,18 @@ impl Watch {
             thread::sleep(Duration::from_millis(50));
         }
         false
+    }
+
+    /// The way chosen for a need; `nothing` where there was none.
+    pub fn way(&self, need: &str) -> String {
+        assert!(self.wait_for(|line| line["type"] == "header"), "truant says how it traces");
+        let lines = Lines { lines: self.so_far(), status: None, stderr: String::new() };
+        lines.way(need).unwrap_or("nothing").to_owned()
+    }
+
+    /// Whether usage is polled, as charges cannot be traced here.
+    pub fn polls(&self) -> bool {
+        self.way("charges") == "polled"
     }
 
     /// Sends a signal.

@@ -11,7 +11,8 @@ use crate::{paths, sh};
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The test binaries, by the names of their files in `tests/tests`.
-pub(super) const TESTS: [&str; 6] = ["attach", "charge", "exec", "fork", "lifecycle", "robust"];
+pub(super) const TESTS: [&str; 8] =
+    ["attach", "charge", "exec", "exit", "fork", "lifecycle", "oom", "robust"];
 
 /// What was built.
 pub(super) struct Files {

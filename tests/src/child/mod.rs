@@ -1,22 +1,22 @@
 //! Processes that do as a test tells them: the test binary itself, reading lines from its input.
 //!
-//! Owns both ends of the conversation. Every line is answered, with `ok …` or `error …`.
+//! Owns the test's end of the conversation; what the process does is the other end's. Every line
+//! is answered, with `ok …` or `error …`.
+
+mod obey;
 
 use std::{
-    ffi::CString,
-    fs::{self, File},
-    io::{BufRead as _, BufReader, Write as _, stdin, stdout},
-    os::unix::process::CommandExt as _,
+    fs,
+    io::{self, BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Command, ExitCode, Stdio},
-    sync::mpsc,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
 
-use rustix::process::{Signal, set_parent_process_death_signal};
+use crate::workload::{Job, Place};
 
-use crate::clone;
+pub(crate) use self::obey::obey;
 
 /// Tells the binary that it is such a process.
 const IS_CHILD: &str = "TRUANT_TEST_CHILD";
@@ -94,6 +94,28 @@ impl Child {
         self.forked("end", into, bytes)
     }
 
+    /// Joins a cgroup and works there; holds what it has then. See [`crate::workload`].
+    ///
+    /// # Errors
+    /// If the process fails, or is killed at it.
+    pub fn work(&mut self, job: Job, seed: u64, place: &Place) -> io::Result<()> {
+        self.start_work(job, seed, place);
+        self.end_work()
+    }
+
+    /// As [`Child::work`], but does not wait: [`Child::end_work`] does.
+    pub fn start_work(&mut self, job: Job, seed: u64, place: &Place) {
+        self.tell(&format!("work {}", job.to_line(seed, place)));
+    }
+
+    /// Waits until the work is done.
+    ///
+    /// # Errors
+    /// If the process fails, or is killed at it.
+    pub fn end_work(&mut self) -> io::Result<()> {
+        self.try_answer().map(drop)
+    }
+
     /// Ends of its own will.
     pub fn quit(mut self) {
         self.tell("quit");
@@ -124,11 +146,15 @@ impl Child {
     }
 
     fn answer(&mut self) -> String {
+        self.try_answer().expect("the process does as told")
+    }
+
+    fn try_answer(&mut self) -> io::Result<String> {
         let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("the process writes");
+        self.answers.read_line(&mut answer)?;
         match answer.trim_end().strip_prefix("ok") {
-            Some(rest) => rest.trim_start().to_owned(),
-            None => panic!("the process answered {answer:?}"),
+            Some(rest) => Ok(rest.trim_start().to_owned()),
+            None => Err(io::Error::other(format!("the process answered {answer:?}"))),
         }
     }
 
@@ -159,106 +185,4 @@ fn comm_of(process: &str) -> String {
 /// Whether this process was started to do as told.
 pub(crate) fn is_one() -> bool {
     std::env::var_os(IS_CHILD).is_some()
-}
-
-/// Does as told until the input ends.
-pub(crate) fn obey() -> ExitCode {
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let mut kept = Vec::new();
-    // Unbuffered, so that nothing is lost when another program takes over.
-    while let Some(line) = read_line() {
-        let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        if verb == "quit" {
-            break;
-        }
-        let answer = match act(verb, rest, &mut kept) {
-            Ok(answer) => format!("ok {answer}\n"),
-            Err(error) => format!("error {error}\n"),
-        };
-        if stdout().write_all(answer.as_bytes()).and_then(|()| stdout().flush()).is_err() {
-            break;
-        }
-        if verb == "exec" {
-            let _ = Command::new(rest).exec();
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-fn read_line() -> Option<String> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while rustix::io::read(stdin(), &mut byte).ok()? == 1 {
-        if byte == *b"\n" {
-            return String::from_utf8(line).ok();
-        }
-        line.push(byte[0]);
-    }
-    None
-}
-
-fn act(verb: &str, rest: &str, kept: &mut Vec<Vec<u8>>) -> std::io::Result<String> {
-    let number = |text: &str| text.parse().unwrap_or_default();
-    match verb {
-        "threads" => return Ok(start_threads(number(rest))),
-        "touch" => kept.push(touched(number(rest))),
-        "write" => {
-            let (bytes, file) = rest.split_once(' ').unwrap_or_default();
-            fs::write(file, vec![1; number(bytes)])?;
-        }
-        "name" => {
-            let name: Vec<u8> = rest.split(' ').filter_map(|byte| byte.parse().ok()).collect();
-            rustix::thread::set_name(&CString::new(name)?)?;
-        }
-        "fork" => return start_process(rest),
-        _ => {}
-    }
-    Ok(String::new())
-}
-
-/// Memory that is really there, page by page.
-fn touched(bytes: usize) -> Vec<u8> {
-    let mut memory = vec![0; bytes];
-    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-    std::hint::black_box(memory)
-}
-
-fn start_threads(count: usize) -> String {
-    let (tell, told) = mpsc::channel();
-    for _ in 0..count {
-        let tell = tell.clone();
-        thread::spawn(move || {
-            let _ = tell.send(rustix::thread::gettid().as_raw_nonzero().to_string());
-            drop(tell);
-            wait();
-        });
-    }
-    drop(tell);
-    told.iter().collect::<Vec<_>>().join(" ")
-}
-
-fn start_process(rest: &str) -> std::io::Result<String> {
-    let mut words = rest.splitn(3, ' ');
-    let then = words.next().unwrap_or_default();
-    let bytes = words.next().and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
-    let into = words.next().filter(|dir| !dir.is_empty());
-    let into = into.map(File::open).transpose()?;
-    let pid = clone::fork(into.as_ref(), || {
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
-        let _memory = touched(bytes);
-        if then == "wait" {
-            wait();
-        }
-    })?;
-    if then == "end" {
-        let raw = rustix::process::Pid::from_raw(pid.cast_signed());
-        rustix::process::waitpid(raw, rustix::process::WaitOptions::empty())?;
-    }
-    Ok(pid.to_string())
-}
-
-fn wait() {
-    loop {
-        thread::sleep(Duration::from_hours(1));
-    }
 }
