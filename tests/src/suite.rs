@@ -1,6 +1,6 @@
 //! Running a list of cases: each passes, fails, or says by name and reason that it could not run.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode, time::Instant};
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -65,13 +65,22 @@ pub fn main(cases: &[Case]) -> ExitCode {
     let trial = |case: &Case| {
         let run = case.run;
         Trial::ignorable_test(case.name, move || {
-            Ok(match may_trace().and_then(|()| run.call()) {
+            let start = Instant::now();
+            let ran = may_trace().and_then(|()| run.call());
+            say(&format!("{:.1} s", start.elapsed().as_secs_f64()));
+            Ok(match ran {
                 Ok(()) => Completion::Completed,
                 Err(Unmet(reason)) => Completion::ignored_with(reason),
             })
         })
     };
     libtest_mimic::run(&arguments, cases.iter().map(trial).collect()).exit_code()
+}
+
+/// Remarks on the case that runs, on a line of its own.
+pub fn say(remark: &str) {
+    // Nobody to tell if stdout is closed.
+    let _ = writeln!(std::io::stdout(), "# {remark}");
 }
 
 /// The reason of a case that cannot run here.

@@ -3,7 +3,7 @@
 use std::{
     ffi::CString,
     fs::{self, File},
-    io::{self, Write as _, stdin, stdout},
+    io::{self, Read as _, Write as _, stdin, stdout},
     os::unix::process::CommandExt as _,
     process::{Command, ExitCode},
     sync::mpsc,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
 
 use crate::{
     clone,
@@ -108,16 +108,20 @@ fn start_process(rest: &str) -> io::Result<String> {
     let bytes = words.next().and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
     let into = words.next().filter(|dir| !dir.is_empty());
     let into = into.map(File::open).transpose()?;
+    let (mut ready, mut tell) = io::pipe()?;
     let pid = clone::fork(into.as_ref(), || {
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
         let _memory = touched(bytes);
+        let _ = tell.write_all(b"!");
         if then == "wait" {
             wait();
         }
     })?;
+    drop(tell);
+    ready.read_exact(&mut [0])?;
     if then == "end" {
-        let raw = rustix::process::Pid::from_raw(pid.cast_signed());
-        rustix::process::waitpid(raw, rustix::process::WaitOptions::empty())?;
+        let raw = Pid::from_raw(pid.cast_signed());
+        waitpid(raw, WaitOptions::empty())?;
     }
     Ok(pid.to_string())
 }

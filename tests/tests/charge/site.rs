@@ -2,12 +2,12 @@
 //! Owns what may stand in the way of exactness: a loss that truant names, and a node that is not
 //! quiet.
 
-use std::{cell::RefCell, collections::BTreeMap, io::Write as _, thread, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, thread, time::Duration};
 
 use fastrand::Rng;
 use truant_tests::{
     Cgroup, Cgroups, Child, Hierarchy, Lines, Mount, Ran, Unmet, Watch,
-    suite::unmet,
+    suite::{say, unmet},
     workload::{Job, Place},
 };
 
@@ -153,9 +153,4 @@ impl Site {
         let made = self.made.borrow();
         made.values().map(|cgroup| (cgroup.path.clone(), cgroup.memory())).collect()
     }
-}
-
-fn say(line: &str) {
-    // Nobody to tell if stdout is closed.
-    let _ = writeln!(std::io::stdout(), "# {line}");
 }

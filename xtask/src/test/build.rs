@@ -10,6 +10,9 @@ use crate::{paths, sh};
 /// The target whose C library can be linked statically here.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// The profile of what guests run.
+const PROFILE: &str = "guest";
+
 /// The test binaries, by the names of their files in `tests/tests`.
 pub(super) const TESTS: [&str; 8] =
     ["attach", "charge", "exec", "exit", "fork", "lifecycle", "oom", "robust"];
@@ -28,7 +31,7 @@ pub(super) fn all() -> Result<Files> {
     let cargo = sh::cargo();
     println!("test: building for the guests");
     let _flags = sh.push_env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
-    let common = ["--quiet", "--locked", "--target", TARGET];
+    let common = ["--quiet", "--locked", "--profile", PROFILE, "--target", TARGET];
     cmd!(sh, "{cargo} build {common...} --package truant").quiet().run()?;
     let build = cmd!(
         sh,
@@ -36,7 +39,7 @@ pub(super) fn all() -> Result<Files> {
     );
     let messages = build.quiet().read()?;
     let tests = TESTS.iter().map(|name| Ok((*name, executable(&messages, name)?)));
-    let truant = paths::root().join("target").join(TARGET).join("debug/truant");
+    let truant = paths::root().join("target").join(TARGET).join(PROFILE).join("truant");
     Ok(Files { truant, tests: tests.collect::<Result<_>>()? })
 }
 
