@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::watch::hooks;
+
 /// All that a run left.
 #[derive(Clone, Debug)]
 pub struct Lines {
@@ -83,6 +85,21 @@ impl Lines {
         let hooks = self.header()["hooks"].as_array().expect("a list");
         let hook = hooks.iter().find(|hook| hook["need"] == need).expect("the need is listed");
         hook["way"].as_str()
+    }
+
+    /// That a need is met, in the way that the run of tests is about: its programs were accepted.
+    pub fn assert_traced(&self, need: &str) {
+        let way = self.way(need);
+        let hook = self.header()["hooks"].as_array().expect("a list");
+        let hook = hook.iter().find(|hook| hook["need"] == need);
+        match (need, hooks().as_str()) {
+            (_, "auto") => assert!(way.is_some(), "{hook:#?}"),
+            ("charges", "tracepoint") => {
+                assert!(matches!(way, Some("tracepoint" | "polled")), "{hook:#?}");
+            }
+            ("charges" | "moves", forced) => assert_eq!(way, Some(forced), "{hook:#?}"),
+            _ => assert_eq!(way, Some("tracepoint"), "{hook:#?}"),
+        }
     }
 
     /// That it ended with this status; or inconclusive, where all that was lost is charges that

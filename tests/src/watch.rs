@@ -96,16 +96,17 @@ impl Watch {
         false
     }
 
-    /// The way chosen for a need; `nothing` where there was none.
-    pub fn way(&self, need: &str) -> String {
+    /// The way chosen for a need, which is met as [`Lines::assert_traced`] says.
+    pub fn traced(&self, need: &str) -> String {
         assert!(self.wait_for(|line| line["type"] == "header"), "truant says how it traces");
         let lines = Lines { lines: self.so_far(), status: None, stderr: String::new() };
-        lines.way(need).unwrap_or("nothing").to_owned()
+        lines.assert_traced(need);
+        lines.way(need).expect("it is met").to_owned()
     }
 
     /// Whether usage is polled, as charges cannot be traced here.
     pub fn polls(&self) -> bool {
-        self.way("charges") == "polled"
+        self.traced("charges") == "polled"
     }
 
     /// Sends a signal.

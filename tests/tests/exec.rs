@@ -25,6 +25,7 @@ fn a_finding_shows_the_new_name() -> Ran {
     become_another(&mut child, "another-name");
     outside.take(child.pid());
     let lines = watch.stop();
+    lines.assert_traced("processes");
     let left = lines.finding("left");
     assert_eq!(number(left, "pid"), u64::from(child.pid()));
     assert_eq!(text(left, "comm"), "another-name");

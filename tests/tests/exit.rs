@@ -27,6 +27,7 @@ fn another_process_with_the_same_number() -> Ran {
     outside.take(pid);
     inside.take(pid);
     let lines = watch.stop();
+    lines.assert_traced("processes");
     drop(second);
     assert_eq!(number(lines.finding("left"), "pid"), u64::from(pid));
     Ok(())

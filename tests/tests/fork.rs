@@ -53,6 +53,7 @@ fn a_process_is_born_outside() -> Ran {
     let watch = scene.watch();
     let born = scene.parent.fork(Some(&scene.outside.dir), 0);
     let lines = watch.stop();
+    lines.assert_traced("births");
     let finding = lines.finding("born_outside");
     assert_eq!(number(finding, "pid"), u64::from(born));
     assert_eq!(text(finding, "from"), scene.inside.path);

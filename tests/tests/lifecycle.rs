@@ -78,6 +78,7 @@ fn a_cgroup_made_and_left() -> Ran {
     scene.home.take(scene.child.pid());
     fresh.remove();
     let lines = watch.stop();
+    lines.assert_traced("lifecycle");
     let left = lines.findings("left");
     assert_eq!(left.len(), 1, "{left:#?}");
     assert_eq!(text(left[0], "to"), fresh.path);

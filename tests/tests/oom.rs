@@ -26,6 +26,7 @@ fn the_victim_is_recorded() -> Ran {
     child.tell(&format!("touch {}", 4 * LIMIT));
     assert!(child.is_gone(), "the limit kills it");
     let lines = watch.stop();
+    lines.assert_traced("oom");
     lines.assert_status(0);
     let kills = recording::inputs(file, "oom_kill");
     let victims: Vec<_> = kills.iter().map(|kill| number(kill, "pid")).collect();

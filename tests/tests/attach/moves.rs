@@ -13,6 +13,7 @@ pub(super) fn a_process_leaves() -> Ran {
     let watch = scene.watch();
     scene.outside.take(scene.child.pid());
     let lines = watch.stop();
+    lines.assert_traced("moves");
     let left = lines.finding("left");
     scene.assert_moved(left, &scene.inside, &scene.outside);
     assert_eq!(number(left, "tid"), number(left, "pid"));

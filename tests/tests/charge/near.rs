@@ -12,7 +12,7 @@ const PAGES: u64 = 16384;
 
 pub(super) fn the_ledger_is_near() -> Ran {
     let watch = Watch::start(&["--interval", "200ms", "--guard", "/truant-test-*"]);
-    let way = watch.way("charges");
+    let way = watch.traced("charges");
     if way == "fentry" || way == "kprobe" {
         return unmet(format!("charges are exact by {way}"));
     }

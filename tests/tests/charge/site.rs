@@ -50,7 +50,7 @@ pub(super) fn exactly(
     };
     for seed in first..first + SEEDS {
         let watch = Watch::start(arguments);
-        let way = watch.way("charges");
+        let way = watch.traced("charges");
         if way != "fentry" && way != "kprobe" {
             return unmet(format!("charges are not exact by {way}"));
         }
