@@ -9,7 +9,7 @@ use std::{process::ExitCode, thread, time::Duration};
 use fastrand::Rng;
 use truant_tests::{Case, Cgroup, Child, Ran, case, workload::Job};
 
-use self::site::{Site, exactly};
+use self::site::{Share, Site, exactly};
 
 const CASES: &[Case] = &[
     case("charge::every_page_is_in_the_books", every_page_is_in_the_books),
@@ -31,14 +31,14 @@ fn every_page_is_in_the_books() -> Ran {
     exactly(&["--interval", "500ms"], mixed_load, |_| {})
 }
 
-fn mixed_load(site: &Site, rng: &mut Rng) -> Vec<Child> {
+fn mixed_load(site: &Site, rng: &mut Rng, share: Share) -> Vec<Child> {
     let leaves = ["all/a/1", "all/a/2", "all/b"].map(|path| site.make(path));
     leaves.iter().for_each(take_charges_along);
     let (home, _) = (site.make("all/home"), site.make("all/churn"));
     let mut workers: Vec<_> =
-        leaves.iter().map(|leaf| site.start(Job::Mixed(40), rng, leaf)).collect();
-    workers.push(site.start(Job::Churn(250), rng, &home));
-    for _ in 0..30 {
+        leaves.iter().map(|leaf| site.start(Job::Mixed(share.of(40)), rng, leaf)).collect();
+    workers.push(site.start(Job::Churn(share.of(250)), rng, &home));
+    for _ in 0..share.of(30) {
         let (worker, leaf) = (rng.usize(..leaves.len()), rng.usize(..leaves.len()));
         leaves[leaf].take(workers[worker].pid());
         thread::sleep(Duration::from_millis(rng.u64(1..60)));
@@ -61,7 +61,7 @@ fn a_cgroup_at_its_limit_fails_to_charge() -> Ran {
     })
 }
 
-fn load_above_limits(site: &Site, rng: &mut Rng) -> Vec<Child> {
+fn load_above_limits(site: &Site, rng: &mut Rng, share: Share) -> Vec<Child> {
     let (tight, inner) = (site.make("all/tight"), site.make("all/tight/inner"));
     let leaf = site.make("all/leaf");
     tight.limit_memory(4 << 20);
@@ -70,13 +70,13 @@ fn load_above_limits(site: &Site, rng: &mut Rng) -> Vec<Child> {
         let mut worker = site.start(Job::File(pages), rng, cgroup);
         worker.end_work().expect_err("a process above its limit is killed");
     }
-    let mut beside = site.start(Job::Mixed(10), rng, &site.make("all/beside"));
+    let mut beside = site.start(Job::Mixed(share.of(10)), rng, &site.make("all/beside"));
     beside.end_work().expect("it works");
     vec![beside]
 }
 
 fn totals_stand_when_the_table_is_full() -> Ran {
-    let swarm = |site: &Site, rng: &mut Rng| {
+    let swarm = |site: &Site, rng: &mut Rng, _: Share| {
         let mut worker = site.start(Job::Swarm(SWARM), rng, &site.make("all/swarm"));
         worker.end_work().expect("it works");
         vec![worker]

@@ -14,8 +14,9 @@ use truant_tests::{
 /// Repeats a run.
 const SEED: &str = "TRUANT_SEED";
 
-/// Seeds tried until nothing was lost and the node was quiet.
-const SEEDS: u64 = 3;
+/// Seeds tried until nothing was lost and the node was quiet. Each puts half as much load on the
+/// node as the one before: a way that misses charges of interrupts misses fewer then.
+const SEEDS: u32 = 4;
 
 /// Losses that leave charges out of the books, by which they cannot be exact.
 const FATAL: [&str; 5] = ["recursion", "totals_full", "in_flight_full", "unreadable", "ring_full"];
@@ -37,18 +38,32 @@ impl Ended {
     }
 }
 
+/// How much of a load is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    halvings: u32,
+}
+
+impl Share {
+    /// That part of a number.
+    pub(super) fn of(self, whole: u64) -> u64 {
+        whole >> self.halvings
+    }
+}
+
 /// Puts a load on cgroups made for it while truant watches, and compares when all is quiet. The
 /// processes that `load` gives back wait until then.
 pub(super) fn exactly(
     arguments: &[&str],
-    load: impl Fn(&Site, &mut Rng) -> Vec<Child>,
+    load: impl Fn(&Site, &mut Rng, Share) -> Vec<Child>,
     then: impl Fn(&Ended),
 ) -> Ran {
     let first = match std::env::var(SEED) {
         Ok(seed) => seed.parse().map_err(|_| Unmet(format!("{SEED} is no number")))?,
         Err(_) => Rng::new().u64(..1 << 32),
     };
-    for seed in first..first + SEEDS {
+    for halvings in 0..SEEDS {
+        let seed = first + u64::from(halvings);
         let watch = Watch::start(arguments);
         let way = watch.traced("charges");
         if way != "fentry" && way != "kprobe" {
@@ -56,7 +71,7 @@ pub(super) fn exactly(
         }
         say(&format!("{SEED}={seed}, by {way}"));
         let site = Site::new()?;
-        let workers = load(&site, &mut Rng::with_seed(seed));
+        let workers = load(&site, &mut Rng::with_seed(seed), Share { halvings });
         let before = site.wait_until_quiet();
         let lines = watch.stop();
         let after = site.read();
@@ -65,7 +80,12 @@ pub(super) fn exactly(
             say(&format!("{SEED}={seed} says nothing: {why}"));
             continue;
         }
-        compare(&lines, &after);
+        let wrong = differences(&lines, &after);
+        if !wrong.is_empty() && way == "kprobe" && !counts_misses() {
+            say(&format!("{SEED}={seed} says nothing: misses are not counted here: {wrong:?}"));
+            continue;
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}; lost: {}", lines.summary()["lost"]);
         then(&Ended { lines, top: site.cgroups.path("all") });
         return Ok(());
     }
@@ -79,7 +99,16 @@ fn why_inexact(lines: &Lines, before: &Figures, after: &Figures) -> Option<Strin
     lost.or_else(|| (before != after).then(|| format!("not quiet: {before:?}, then {after:?}")))
 }
 
-fn compare(lines: &Lines, kernel: &Figures) {
+/// Whether the kernel says how many kprobes it skipped, which it does since 6.7.
+fn counts_misses() -> bool {
+    let uname = rustix::system::uname();
+    let mut parts = uname.release().to_str().unwrap_or_default().split(['.', '-']);
+    let mut number = || parts.next()?.parse::<u32>().ok();
+    number().zip(number()) >= Some((6, 7))
+}
+
+/// What the ledger has otherwise than the kernel.
+fn differences(lines: &Lines, kernel: &Figures) -> Vec<String> {
     let mut wrong = Vec::new();
     for (path, bytes) in kernel {
         let row = lines.charges(path).last().copied();
@@ -91,7 +120,7 @@ fn compare(lines: &Lines, kernel: &Figures) {
         }
     }
     assert!(kernel.values().any(|bytes| *bytes > 0), "the load left nothing to compare");
-    assert!(wrong.is_empty(), "{wrong:#?}; lost: {}", lines.summary()["lost"]);
+    wrong
 }
 
 /// What a load works on.
