@@ -34,13 +34,17 @@ struct Scene {
 impl Scene {
     /// Only v2 knows births into another cgroup.
     fn new() -> Result<Self, Unmet> {
-        let cgroups = Cgroups::new(Hierarchy::v2()?);
+        Ok(Self::of(Hierarchy::v2()?))
+    }
+
+    fn of(hierarchy: Hierarchy) -> Self {
+        let cgroups = Cgroups::new(hierarchy);
         let inside = cgroups.make("guarded/pod/one");
         let sibling = cgroups.make("guarded/pod/two");
         let outside = cgroups.make("outside/service");
         let parent = Child::start();
         inside.take(parent.pid());
-        Ok(Self { parent, inside, sibling, outside, cgroups })
+        Self { parent, inside, sibling, outside, cgroups }
     }
 
     fn watch(&self) -> Watch {
@@ -111,7 +115,7 @@ fn a_process_is_born_in_the_same_pod() -> Ran {
 }
 
 fn a_plain_fork() -> Ran {
-    let mut scene = Scene::new()?;
+    let mut scene = Scene::of(Hierarchy::memory()?);
     let watch = scene.watch();
     let child = scene.parent.fork(None, 0);
     scene.outside.take(child);
@@ -126,7 +130,7 @@ fn a_plain_fork() -> Ran {
 /// The child is out like its parent, which is one finding; it comes back by itself to where it
 /// has never been, which is none.
 fn a_child_of_one_that_left() -> Ran {
-    let mut scene = Scene::new()?;
+    let mut scene = Scene::of(Hierarchy::memory()?);
     let watch = scene.watch();
     scene.outside.take(scene.parent.pid());
     let child = scene.parent.fork(None, 0);

@@ -133,7 +133,8 @@ fn report(cell: &str, binaries: usize, said: &str) -> Counts {
     }
     counts.failed += binaries.saturating_sub(closing.len()) as u64;
     let Counts { passed, failed, skipped } = counts;
-    println!("test: {cell}: {passed} passed, {failed} failed, {skipped} not run");
+    let took: f64 = said.lines().filter_map(seconds).sum();
+    println!("test: {cell}: {passed} passed, {failed} failed, {skipped} not run, in {took:.0} s");
     if failed > 0 {
         println!("{said}");
     } else {
@@ -154,6 +155,16 @@ fn closing(line: &str) -> Option<Counts> {
         failed: number("failed")?,
         skipped: number("ignored")?,
     })
+}
+
+/// The time in the same line.
+fn seconds(line: &str) -> Option<f64> {
+    line.strip_prefix("test result: ")?
+        .rsplit_once("finished in ")?
+        .1
+        .strip_suffix('s')?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let files = build::all()?;
     let chosen = |cell: &&Cell| args.kernel.as_deref().is_none_or(|name| cell.kernel == name);
-    let mut counts = in_guests(CELLS.iter().filter(chosen), &files)?;
+    let mut counts = in_guests(&CELLS.iter().filter(chosen).collect::<Vec<_>>(), &files)?;
     if args.kernel.is_none() {
         counts.add(cells::on_host(&files)?);
     }
@@ -70,8 +70,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Runs the cells, a few at a time. A guest that could not run ends the rest, in good order.
-fn in_guests(cells: impl Iterator<Item = &Cell> + Send, files: &Files) -> Result<Counts> {
-    let cells = Mutex::new(cells);
+fn in_guests(cells: &[&Cell], files: &Files) -> Result<Counts> {
+    let cells = Mutex::new(cells.iter());
     let next = || cells.lock().ok().and_then(|mut cells| cells.next());
     let run = || -> Result<Counts> {
         let mut counts = Counts::default();
