@@ -144,12 +144,12 @@ impl Cgroup {
         self.set(file, &bytes.to_string());
     }
 
-    /// Keeps it from swapping, where the kernel has a limit for that. In v1 the limit is one of
-    /// memory and swap together, so it is given.
-    pub fn forbid_swap(&self, memory: u64) {
-        let (file, limit) =
-            if self.v2 { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", memory) };
-        let _ = fs::write(self.dir.join(file), limit.to_string());
+    /// Keeps it from swapping, where the kernel has a limit for that alone. In v1 there is one of
+    /// memory and swap together, which would refuse charges before the limit of memory does.
+    pub fn forbid_swap(&self) {
+        if self.v2 {
+            let _ = fs::write(self.dir.join("memory.swap.max"), "0");
+        }
     }
 
     /// Removes it, once its last task is gone.

@@ -55,7 +55,7 @@ fn limited(memory: Hierarchy) -> (Cgroups, Child) {
     let cgroups = Cgroups::new(memory);
     let pod = cgroups.make("guarded/pod");
     pod.limit_memory(LIMIT);
-    pod.forbid_swap(LIMIT);
+    pod.forbid_swap();
     let child = Child::start();
     pod.take(child.pid());
     (cgroups, child)

@@ -47,6 +47,32 @@ const LONG: [&str; 3] = [
     "charge::totals_stand_when_the_table_is_full",
 ];
 
+/// Cases that kprobes change nothing about.
+const NO_MATTER_OF_KPROBES: [&str; 11] = [
+    "attach::between_pods",
+    "attach::inside_a_pod",
+    "attach::names_of_any_bytes",
+    "exec::",
+    "exit::",
+    "fork::",
+    "lifecycle::",
+    "oom::",
+    "robust::ends",
+    "robust::recordings",
+    "robust::refusals",
+];
+
+/// Cases that do not ask where a task was last known to be.
+const NO_MATTER_OF_TASKS: [&str; 7] = [
+    "attach::between_pods",
+    "attach::inside_a_pod",
+    "attach::names_of_any_bytes",
+    "oom::",
+    "robust::ends",
+    "robust::recordings",
+    "robust::refusals",
+];
+
 /// The line before what is said of one way.
 const WAY_LINE: &str = "== way ";
 
@@ -89,15 +115,18 @@ fn script(cell: &Cell, files: &Files) -> String {
     "export TRUANT_TEST_KERNEL=1; ".to_owned() + &WAYS.map(run).concat()
 }
 
-/// The cases that are left to other cells and ways.
+/// The cases that are left to other cells and ways: what does not hang on the way of tracing moves
+/// and charges runs with the best one alone, and what takes long on two kernels.
 fn elsewhere(cell: &Cell, way: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
-    if !cell.whole || way == "tracepoint" {
+    if !cell.whole || way != "fentry" {
         names.extend(LONG);
     }
-    // How a run ends does not hang on how it hooks.
-    if way != "fentry" {
-        names.push("robust::");
+    match way {
+        "fentry" if cell.whole => {}
+        "fentry" => names.extend(["robust::refusals", "robust::recordings"]),
+        "kprobe" => names.extend(NO_MATTER_OF_KPROBES),
+        _ => names.extend(NO_MATTER_OF_TASKS),
     }
     names
 }
