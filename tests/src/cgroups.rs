@@ -114,6 +114,11 @@ impl Cgroup {
         fs::write(self.dir.join("cgroup.procs"), pid.to_string())
     }
 
+    /// The file that a process is moved here by, open: for many moves, each of which is a write.
+    pub fn gate(&self) -> fs::File {
+        fs::File::options().write(true).open(self.dir.join("cgroup.procs")).expect("it is there")
+    }
+
     /// Moves one thread here.
     pub fn take_thread(&self, tid: u32) {
         let file = if self.v2 { "cgroup.threads" } else { "tasks" };

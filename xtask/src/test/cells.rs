@@ -1,6 +1,7 @@
 //! The kernels that tests run on, and one run of all test binaries on one of them.
 
 use std::{
+    fs::{self, File},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use crate::{
-    sh,
+    paths, sh,
     vm::{Cgroup, GUEST_BIN, Guest},
 };
 
@@ -76,10 +77,11 @@ const NO_MATTER_OF_TASKS: [&str; 7] = [
 /// The line before what is said of one way.
 const WAY_LINE: &str = "== way ";
 
-/// Runs the test binaries in a guest of their own, with each way.
+/// Runs the test binaries in a guest of their own, with each way. What they say is in a file below
+/// `target/kernels` meanwhile and afterwards.
 ///
 /// # Errors
-/// If the guest could not run. A test that fails is a count.
+/// If that cannot be written. A test that fails, or a guest that does not run, is a count.
 pub(super) fn in_guest(cell: &Cell, files: &Files) -> Result<Counts> {
     let start = Instant::now();
     let in_bin = |name: &str| PathBuf::from(GUEST_BIN).join(name);
@@ -88,9 +90,12 @@ pub(super) fn in_guest(cell: &Cell, files: &Files) -> Result<Counts> {
     guest.files.push((in_bin("truant"), files.truant.clone()));
     guest.files.extend(files.tests.iter().map(|(name, path)| (in_bin(name), path.clone())));
     guest.timeout = Duration::from_mins(15);
-    let output = guest.run_captured()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let name = format!("{} {:?}", cell.kernel, cell.cgroup).to_lowercase();
+    let name = format!("{}-{:?}", cell.kernel, cell.cgroup).to_lowercase();
+    let file = paths::root().join("target/kernels").join(format!("{name}.log"));
+    fs::create_dir_all(file.with_file_name(""))?;
+    let ran = guest.run_to(File::create(&file)?);
+    let said = fs::read(file)?;
+    let said = String::from_utf8_lossy(&said);
     let mut counts = Counts::default();
     let mut parts = said.split(WAY_LINE).skip(1);
     for way in WAYS {
@@ -98,6 +103,10 @@ pub(super) fn in_guest(cell: &Cell, files: &Files) -> Result<Counts> {
         counts.add(report(&format!("{name} {way}"), files.tests.len(), part));
     }
     println!("test: {name}: {} s with all ways", start.elapsed().as_secs());
+    if let Err(error) = ran {
+        println!("test: {name}: {error:#}");
+        counts.failed += 1;
+    }
     Ok(counts)
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Runs the cells, a few at a time. A guest that could not run ends the rest, in good order.
+/// Runs the cells, a few at a time.
 fn in_guests(cells: &[&Cell], files: &Files) -> Result<Counts> {
     let cells = Mutex::new(cells.iter());
     let next = || cells.lock().ok().and_then(|mut cells| cells.next());

@@ -2,6 +2,7 @@
 //! order of a run and where the command's output goes; each step is another module's.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -81,6 +82,12 @@ impl Guest {
         let ended = self.boot(self.accel()?, Vec::new(), Vec::new())?;
         let (stdout, stderr) = (ended.stdout, ended.stderr);
         Ok(Output { status: ended.status, stdout, stderr, console: ended.console })
+    }
+
+    /// Runs the command with its stdout in a file, as it comes, and its stderr forgotten. Gives the
+    /// command's status; errors as with [`Self::run_captured`], and the file has what was said.
+    pub(crate) fn run_to(&self, stdout: File) -> Result<u8> {
+        Ok(self.boot(self.accel()?, stdout, std::io::sink())?.status)
     }
 
     /// Runs the command with its stdout and stderr on this process's own, as they come. Gives the
