@@ -1,6 +1,7 @@
 //! The page counter: `memory.current` is the very counter that truant hooks, so after any load the
 //! ledger and the kernel's own figures are equal to the page, or truant is wrong.
 
+mod books;
 mod near;
 mod site;
 
@@ -9,7 +10,10 @@ use std::{process::ExitCode, thread, time::Duration};
 use fastrand::Rng;
 use truant_tests::{Case, Cgroup, Child, Ran, case, workload::Job};
 
-use self::site::{Share, Site, exactly};
+use self::{
+    books::{Share, exactly},
+    site::Site,
+};
 
 const CASES: &[Case] = &[
     case("charge::every_page_is_in_the_books", every_page_is_in_the_books),

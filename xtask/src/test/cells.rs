@@ -74,6 +74,9 @@ const NO_MATTER_OF_TASKS: [&str; 7] = [
     "robust::refusals",
 ];
 
+/// What a case says that is among these.
+const LEFT: &str = "(left to other kernels and ways)";
+
 /// The line before what is said of one way.
 const WAY_LINE: &str = "== way ";
 
@@ -89,7 +92,7 @@ pub(super) fn in_guest(cell: &Cell, files: &Files) -> Result<Counts> {
     guest.files.retain(|(to, _)| !to.ends_with("truant"));
     guest.files.push((in_bin("truant"), files.truant.clone()));
     guest.files.extend(files.tests.iter().map(|(name, path)| (in_bin(name), path.clone())));
-    guest.timeout = Duration::from_mins(15);
+    guest.timeout = Duration::from_mins(20);
     let name = format!("{}-{:?}", cell.kernel, cell.cgroup).to_lowercase();
     let file = paths::root().join("target/kernels").join(format!("{name}.log"));
     fs::create_dir_all(file.with_file_name(""))?;
@@ -117,7 +120,8 @@ fn script(cell: &Cell, files: &Files) -> String {
     let run = |way| {
         let elsewhere = elsewhere(cell, way).join(" ");
         format!(
-            "echo '{WAY_LINE}{way}'; export TRUANT_HOOKS={way} TRUANT_TEST_ELSEWHERE='{elsewhere}'; \
+            "echo '{WAY_LINE}{way}'; \
+             export TRUANT_HOOKS={way} TRUANT_TEST_ELSEWHERE='{elsewhere}'; \
              for test in {names}; do {GUEST_BIN}/$test --color never 2>&1; done; "
         )
     };
@@ -176,10 +180,23 @@ fn report(cell: &str, binaries: usize, said: &str) -> Counts {
     if failed > 0 {
         println!("{said}");
     } else {
-        let not_run = said.lines().filter(|line| line.contains("... ignored"));
-        not_run.for_each(|line| println!("    {line}"));
+        print_not_run(said);
     }
     counts
+}
+
+/// Prints what did not run: why, or that it runs elsewhere.
+fn print_not_run(said: &str) {
+    let not_run = said.lines().filter_map(|line| {
+        let (name, why) = line.strip_prefix("test ")?.split_once("... ignored")?;
+        Some((name.trim_end(), why.trim()))
+    });
+    let (elsewhere, here): (Vec<_>, Vec<_>) = not_run.partition(|(_, why)| *why == LEFT);
+    here.iter().for_each(|(name, why)| println!("    not run: {name} {why}"));
+    let names: Vec<_> = elsewhere.iter().map(|(name, _)| *name).collect();
+    if !names.is_empty() {
+        println!("    {}: {}", LEFT.trim_matches(['(', ')']), names.join(" "));
+    }
 }
 
 /// The numbers of `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
