@@ -87,9 +87,14 @@ impl Watch {
 
     /// Waits until a line is as wanted, at most a minute; whether it came.
     pub fn wait_for(&self, is_wanted: impl Fn(&Value) -> bool) -> bool {
+        let mut seen = 0;
         for _ in 0..1200 {
-            if self.lines.lock().expect("no reader panics").iter().any(&is_wanted) {
-                return true;
+            {
+                let lines = self.lines.lock().expect("no reader panics");
+                if lines[seen..].iter().any(&is_wanted) {
+                    return true;
+                }
+                seen = lines.len();
             }
             thread::sleep(Duration::from_millis(50));
         }
