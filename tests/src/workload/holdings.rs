@@ -21,7 +21,7 @@ pub(super) const PAGE: usize = 4096;
 const HUGE: usize = 2 << 20;
 
 /// The pages of one write.
-const CHUNK: [u8; 16 * PAGE] = [7; 16 * PAGE];
+static CHUNK: [u8; 16 * PAGE] = [7; 16 * PAGE];
 
 /// One thing that is held for what it costs.
 pub(crate) enum Held {

@@ -55,7 +55,9 @@ pub(super) fn exactly(
     then: impl Fn(&Ended),
 ) -> Ran {
     let first = match std::env::var(SEED) {
-        Ok(seed) => seed.parse().map_err(|_| Unmet(format!("{SEED} is no number")))?,
+        Ok(seed) => seed
+            .parse()
+            .map_err(|error: std::num::ParseIntError| Unmet(format!("{SEED}: {error}")))?,
         Err(_) => Rng::new().u64(..1 << 32),
     };
     for halvings in 0..TRIES {

@@ -192,7 +192,9 @@ fn print_not_run(said: &str) {
         Some((name.trim_end(), why.trim()))
     });
     let (elsewhere, here): (Vec<_>, Vec<_>) = not_run.partition(|(_, why)| *why == LEFT);
-    here.iter().for_each(|(name, why)| println!("    not run: {name} {why}"));
+    for (name, why) in here {
+        println!("    not run: {name} {why}");
+    }
     let names: Vec<_> = elsewhere.iter().map(|(name, _)| *name).collect();
     if !names.is_empty() {
         println!("    {}: {}", LEFT.trim_matches(['(', ')']), names.join(" "));
