@@ -64,10 +64,12 @@ const NO_MATTER_OF_KPROBES: [&str; 11] = [
 ];
 
 /// Cases that do not ask where a task was last known to be.
-const NO_MATTER_OF_TASKS: [&str; 7] = [
+const NO_MATTER_OF_TASKS: [&str; 9] = [
     "attach::between_pods",
     "attach::inside_a_pod",
     "attach::names_of_any_bytes",
+    "exec::",
+    "lifecycle::",
     "oom::",
     "robust::ends",
     "robust::recordings",
