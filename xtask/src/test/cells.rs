@@ -1,4 +1,5 @@
-//! The kernels that tests run on, and one run of all test binaries on one of them.
+//! One run of all test binaries on one kernel, and what they said. Which kernels there are, and
+//! what runs on which, is the matrix's.
 
 use std::{
     fs::{self, File},
@@ -11,72 +12,16 @@ use xshell::cmd;
 
 use crate::{
     paths, sh,
-    vm::{Cgroup, GUEST_BIN, Guest},
+    vm::{GUEST_BIN, Guest},
 };
 
-use super::{Counts, build::Files};
+use super::{
+    Counts,
+    build::Files,
+    matrix::{Cell, WAYS, elsewhere},
+};
 
-/// A kernel and its hierarchies. Each way of hooking is forced in turn.
-pub(super) struct Cell {
-    /// The kernel's name, as `vm` takes it.
-    pub(super) kernel: &'static str,
-    cgroup: Cgroup,
-    /// Whether the cases that take long run here, too.
-    whole: bool,
-}
-
-/// The matrix: v2 on every kernel, v1 and both together where Debian's kernel has v1's memory
-/// controller. Those that take longest come first.
-pub(super) const CELLS: [Cell; 8] = [
-    Cell { kernel: "5.10", cgroup: Cgroup::V2, whole: true },
-    Cell { kernel: "newest", cgroup: Cgroup::V2, whole: true },
-    Cell { kernel: "6.1", cgroup: Cgroup::V2, whole: false },
-    Cell { kernel: "6.12", cgroup: Cgroup::V2, whole: false },
-    Cell { kernel: "5.10", cgroup: Cgroup::V1, whole: false },
-    Cell { kernel: "6.1", cgroup: Cgroup::V1, whole: false },
-    Cell { kernel: "5.10", cgroup: Cgroup::Hybrid, whole: false },
-    Cell { kernel: "6.1", cgroup: Cgroup::Hybrid, whole: false },
-];
-
-/// The ways, as `--hooks` takes them.
-const WAYS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
-
-/// Cases that take half a minute and more where everything is emulated, by how their names begin.
-const LONG: [&str; 3] = [
-    "attach::a_storm_against_a_stopped_reader",
-    "attach::many_moves_on_two_cpus",
-    "charge::totals_stand_when_the_table_is_full",
-];
-
-/// Cases that kprobes change nothing about.
-const NO_MATTER_OF_KPROBES: [&str; 11] = [
-    "attach::between_pods",
-    "attach::inside_a_pod",
-    "attach::names_of_any_bytes",
-    "exec::",
-    "exit::",
-    "fork::",
-    "lifecycle::",
-    "oom::",
-    "robust::ends",
-    "robust::recordings",
-    "robust::refusals",
-];
-
-/// Cases that do not ask where a task was last known to be.
-const NO_MATTER_OF_TASKS: [&str; 9] = [
-    "attach::between_pods",
-    "attach::inside_a_pod",
-    "attach::names_of_any_bytes",
-    "exec::",
-    "lifecycle::",
-    "oom::",
-    "robust::ends",
-    "robust::recordings",
-    "robust::refusals",
-];
-
-/// What a case says that is among these.
+/// What a case says that is left to others.
 const LEFT: &str = "(left to other kernels and ways)";
 
 /// The line before what is said of one way.
@@ -128,22 +73,6 @@ fn script(cell: &Cell, files: &Files) -> String {
         )
     };
     "export TRUANT_TEST_KERNEL=1; ".to_owned() + &WAYS.map(run).concat()
-}
-
-/// The cases that are left to other cells and ways: what does not hang on the way of tracing moves
-/// and charges runs with the best one alone, and what takes long on two kernels.
-fn elsewhere(cell: &Cell, way: &str) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    if !cell.whole || way != "fentry" {
-        names.extend(LONG);
-    }
-    match way {
-        "fentry" if cell.whole => {}
-        "fentry" => names.extend(["robust::refusals", "robust::recordings"]),
-        "kprobe" => names.extend(NO_MATTER_OF_KPROBES),
-        _ => names.extend(NO_MATTER_OF_TASKS),
-    }
-    names
 }
 
 /// Runs the test binaries on this machine's own kernel, with what it allows.

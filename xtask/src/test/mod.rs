@@ -3,6 +3,7 @@
 
 mod build;
 mod cells;
+mod matrix;
 
 use std::{
     sync::Mutex,
@@ -20,7 +21,7 @@ use crate::{
 
 use self::{
     build::Files,
-    cells::{CELLS, Cell},
+    matrix::{CELLS, Cell},
 };
 
 /// Guests that run side by side. Cases wait now and then, which leaves a CPU to the other guest.
@@ -58,7 +59,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let files = build::all()?;
     let chosen = |cell: &&Cell| args.kernel.as_deref().is_none_or(|name| cell.kernel == name);
-    let mut counts = in_guests(&CELLS.iter().filter(chosen).collect::<Vec<_>>(), &files)?;
+    let cells: Vec<_> = CELLS.iter().filter(chosen).collect();
+    anyhow::ensure!(!cells.is_empty(), "no cell has this kernel");
+    let mut counts = in_guests(&cells, &files)?;
     if args.kernel.is_none() {
         counts.add(cells::on_host(&files)?);
     }
