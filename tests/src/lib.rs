@@ -9,6 +9,7 @@ pub mod child;
 pub mod clone;
 pub mod lines;
 pub mod mounts;
+pub mod namespace;
 pub mod node;
 pub mod recording;
 pub mod suite;

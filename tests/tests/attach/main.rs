@@ -2,6 +2,7 @@
 
 mod hierarchies;
 mod moves;
+mod namespaces;
 mod pods;
 mod storms;
 mod threads;
@@ -33,6 +34,10 @@ const CASES: &[Case] = &[
     case("attach::one_thread_on_v1", threads::one_thread_on_v1),
     case("attach::one_thread_on_v2", threads::one_thread_on_v2),
     case("attach::every_hierarchy", hierarchies::every_hierarchy),
+    case(
+        "attach::from_a_cgroup_namespace_of_its_own",
+        namespaces::from_a_cgroup_namespace_of_its_own,
+    ),
     case("attach::many_moves_on_two_cpus", storms::many_moves_on_two_cpus),
     case("attach::a_storm_against_a_stopped_reader", storms::a_storm_against_a_stopped_reader),
 ];

@@ -27,11 +27,18 @@ use story::Story;
 use tracer::Tracer;
 
 /// Builds truant and shows what it does on this machine (as root; ends by itself in 10 seconds)
-#[derive(Default, clap::Args)]
+#[derive(clap::Args)]
 pub(crate) struct Args {
     /// Use this truant instead of building one
     #[arg(long, value_name = "FILE")]
     truant: Option<PathBuf>,
+}
+
+impl Args {
+    /// With a truant that is built already.
+    pub(crate) fn with(truant: PathBuf) -> Self {
+        Self { truant: Some(truant) }
+    }
 }
 
 /// What the container may hold.

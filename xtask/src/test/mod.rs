@@ -14,7 +14,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use crate::{
-    ebpf, kernels, lint,
+    demo, ebpf, kernels, lint,
     setup::{self, Need},
     sh,
 };
@@ -64,6 +64,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut counts = in_guests(&cells, &files)?;
     if args.kernel.is_none() {
         counts.add(cells::on_host(&files)?);
+        println!("test: the demo");
+        demo::run(&demo::Args::with(files.truant))?;
     }
     let Counts { passed, failed, skipped } = counts;
     println!("tests on kernels:");
