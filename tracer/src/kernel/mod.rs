@@ -14,5 +14,5 @@ pub(crate) use charges::Charges;
 pub(crate) use decode::decode;
 pub(crate) use load::Tracer;
 pub(crate) use losses::Losses;
-pub(crate) use plan::refusals;
+pub(crate) use plan::{hooks, refusals};
 pub(crate) use types::{KERNEL_BTF, KernelTypes};

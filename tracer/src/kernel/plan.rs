@@ -2,6 +2,8 @@
 //!
 //! Pure: a table, and what the running kernel's types rule out. Trying is the loader's.
 
+use std::collections::BTreeSet;
+
 use truant_core::input::{Hook, Need, Refusal, Way};
 use truant_ebpf::{Constant, FIELDS, Field};
 
@@ -208,10 +210,10 @@ pub(crate) fn refusals(hooks: &[Hook], need: Need) -> String {
     refused.map(|refusal| refusal.why.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// The hooks of all programs, some more than once.
-pub(crate) fn hooks() -> impl Iterator<Item = &'static str> {
+/// The hooks of all programs.
+pub(crate) fn hooks() -> BTreeSet<&'static str> {
     let programs = NEEDS.into_iter().flat_map(ways).flat_map(|plan| plan.programs);
-    programs.map(|program| hook_of(program).1)
+    programs.map(|program| hook_of(program).1).collect()
 }
 
 /// The kind of hook and the hook that a program's name says.

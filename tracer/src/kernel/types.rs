@@ -11,10 +11,7 @@ use std::{
 
 use truant_ebpf::{CONSTANTS, Constant, FIELDS, Field, UNKNOWN};
 
-use super::{
-    btf::{Btf, BtfError, Kind, Type},
-    plan,
-};
+use super::btf::{Btf, BtfError, Kind, Type};
 
 /// Where a kernel shows its own BTF; since 5.4 with `CONFIG_DEBUG_INFO_BTF`.
 pub(crate) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -54,16 +51,16 @@ pub(crate) struct KernelTypes {
 }
 
 impl KernelTypes {
-    /// Reads the BTF at `path`.
+    /// Reads the BTF at `path`, as far as it is about the `hooks` and what the programs read there.
     ///
     /// # Errors
     /// If it cannot be read or parsed.
-    pub(crate) fn read(path: &Path) -> Result<Self, TypesError> {
+    pub(crate) fn read(path: &Path, hooks: &BTreeSet<&'static str>) -> Result<Self, TypesError> {
         let bytes =
             fs::read(path).map_err(|cause| TypesError::Read { path: path.to_owned(), cause })?;
         let btf = Btf::read(&bytes)
             .map_err(|why| TypesError::Malformed { path: path.to_owned(), why })?;
-        Ok(Self::find(&btf))
+        Ok(Self::find(&btf, hooks))
     }
 
     /// Whether the kernel has the function that a program hooks.
@@ -86,14 +83,13 @@ impl KernelTypes {
         self.values[constant as usize] != UNKNOWN
     }
 
-    fn find(btf: &Btf<'_>) -> Self {
+    fn find(btf: &Btf<'_>, hooks: &BTreeSet<&'static str>) -> Self {
         let mut found = Self {
             offsets: [UNKNOWN; FIELDS.len()],
             values: [UNKNOWN; CONSTANTS],
             functions: BTreeSet::new(),
             tracepoints: BTreeSet::new(),
         };
-        let hooks: BTreeSet<&str> = plan::hooks().collect();
         let hook = |name: &[u8]| hooks.get(std::str::from_utf8(name).ok()?).copied();
         let mut seen = BTreeSet::new();
         for each in btf.all() {
@@ -168,7 +164,8 @@ mod tests {
     };
 
     fn types(builder: &Builder) -> KernelTypes {
-        KernelTypes::find(&Btf::read(&builder.build()).unwrap())
+        let hooks = ["cgroup_attach_task", "cgroup_mkdir", "mark_victim"].into();
+        KernelTypes::find(&Btf::read(&builder.build()).unwrap(), &hooks)
     }
 
     #[test]

@@ -230,7 +230,7 @@ fn look(ring: &mut RingBuf<MapData>, route: &mut Route) -> Result<()> {
 }
 
 fn attach(hooks: &Hooks) -> Result<Tracer> {
-    let types = KernelTypes::read(&hooks.btf)
+    let types = KernelTypes::read(&hooks.btf, &kernel::hooks())
         .context("the kernel's types are needed (CONFIG_DEBUG_INFO_BTF, or --btf FILE)")?;
     Tracer::attach(&types, hooks.forced, hooks.log)
 }
