@@ -36,44 +36,43 @@ const LONG: [&str; 3] = [
     "charge::totals_stand_when_the_table_is_full",
 ];
 
-/// Cases that kprobes change nothing about.
-const NO_MATTER_OF_KPROBES: [&str; 11] = [
+/// Cases about what is made of an event, which the kernel has no part in.
+const OF_ANY_KERNEL: [&str; 6] = [
     "attach::between_pods",
     "attach::inside_a_pod",
     "attach::names_of_any_bytes",
+    "robust::ends",
+    "robust::recordings",
+    "robust::refusals",
+];
+
+/// Cases that kprobes change nothing about.
+const NO_MATTER_OF_KPROBES: [&str; 9] = [
+    "attach::a_move_that_is_refused",
+    "attach::a_process_comes_back",
+    "attach::a_process_moves_on_outside",
+    "attach::a_process_that_ends_right_after",
     "exec::",
     "exit::",
     "fork::",
     "lifecycle::",
     "oom::",
-    "robust::ends",
-    "robust::recordings",
-    "robust::refusals",
 ];
 
 /// Cases that do not ask where a task was last known to be.
-const NO_MATTER_OF_TASKS: [&str; 9] = [
-    "attach::between_pods",
-    "attach::inside_a_pod",
-    "attach::names_of_any_bytes",
-    "exec::",
-    "lifecycle::",
-    "oom::",
-    "robust::ends",
-    "robust::recordings",
-    "robust::refusals",
-];
+const NO_MATTER_OF_TASKS: [&str; 4] =
+    ["attach::a_move_that_is_refused", "exec::", "lifecycle::", "oom::"];
 
-/// The cases that are left to other cells and ways: what does not hang on the way of tracing moves
-/// and charges runs with the best one alone, and what takes long on two kernels.
+/// The cases that are left to other cells and ways, by how their names begin: what does not hang
+/// on the kernel or on the way runs with the best way on two kernels, as does what takes long.
 pub(super) fn elsewhere(cell: &Cell, way: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
     if !cell.whole || way != "fentry" {
         names.extend(LONG);
+        names.extend(OF_ANY_KERNEL);
     }
     match way {
-        "fentry" if cell.whole => {}
-        "fentry" => names.extend(["robust::refusals", "robust::recordings"]),
+        "fentry" => {}
         "kprobe" => names.extend(NO_MATTER_OF_KPROBES),
         _ => names.extend(NO_MATTER_OF_TASKS),
     }
