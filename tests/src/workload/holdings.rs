@@ -96,6 +96,7 @@ impl Holdings {
         let _ = map.advise(Advice::HugePage);
         let step = if rng.bool() { HUGE } else { PAGE };
         map.chunks_mut(step).for_each(|page| page[0] = 1);
+        leave_as_it_is(&map);
         self.held.push(Held::Memory(map));
         Ok(())
     }
@@ -188,9 +189,17 @@ impl Holdings {
     }
 }
 
-/// Anonymous memory of this process alone.
+/// Anonymous memory of this process alone, in small pages.
 pub(super) fn anonymous(bytes: usize) -> io::Result<MmapMut> {
-    MmapMut::map_anon(bytes)
+    let map = MmapMut::map_anon(bytes)?;
+    leave_as_it_is(&map);
+    Ok(map)
+}
+
+/// Keeps the kernel from making huge pages of small ones later, when all should be quiet.
+fn leave_as_it_is(map: &MmapMut) {
+    // A kernel without huge pages refuses, and makes none.
+    let _ = map.advise(Advice::NoHugePage);
 }
 
 fn write(path: &Path, pages: u64) -> io::Result<()> {
