@@ -30,7 +30,7 @@ const GUESTS_AT_ONCE: usize = 2;
 /// Runs every check and every test: lint, unit tests, the object, kernels in guests, this kernel
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run the cells of this kernel alone, and nothing but cells.
+    /// Run the cells of this kernel alone, or of `all`, and nothing but cells
     #[arg(long)]
     kernel: Option<String>,
 }
@@ -58,7 +58,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         before_kernels()?;
     }
     let files = build::all()?;
-    let chosen = |cell: &&Cell| args.kernel.as_deref().is_none_or(|name| cell.kernel == name);
+    let chosen = |cell: &&Cell| {
+        args.kernel.as_deref().is_none_or(|name| name == "all" || cell.kernel == name)
+    };
     let cells: Vec<_> = CELLS.iter().filter(chosen).collect();
     anyhow::ensure!(!cells.is_empty(), "no cell has this kernel");
     let mut counts = in_guests(&cells, &files)?;
