@@ -6,6 +6,7 @@
     reason = "the verbs talk to the person or the CI log that called them"
 )]
 
+mod bench;
 mod cache;
 mod debian;
 mod demo;
@@ -27,6 +28,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
+    Bench(bench::Args),
     Setup(setup::Args),
     Demo(demo::Args),
     #[command(hide = true)]
@@ -41,6 +43,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
+        Verb::Bench(args) => bench::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::DemoTask(args) => demo::task::run(&args),

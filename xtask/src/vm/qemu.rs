@@ -12,6 +12,11 @@ pub(super) const SERIAL: [&str; 2] = ["console", "status"];
 /// The virtio ports, likewise; the guest numbers them from one.
 pub(super) const VIRTIO: [&str; 2] = ["stdout", "stderr"];
 
+/// The emulated CPU of a guest that counts. With fast string instructions the kernel clears memory
+/// byte by byte, and the emulator counts an instruction for each: half of a page fault would be
+/// that, and whatever else it costs would look small.
+const COUNTED_CPU: &str = "max,erms=off,fsrm=off";
+
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accel {
@@ -49,7 +54,7 @@ pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
         Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
         Accel::Tcg => add(&["-accel", "tcg,thread=single", "-cpu", "max"]),
         Accel::Icount => {
-            add(&["-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]);
+            add(&["-accel", "tcg", "-cpu", COUNTED_CPU, "-icount", "shift=0,sleep=off"]);
         }
     }
     let smp = if machine.accel == Accel::Icount { 1 } else { machine.smp };
@@ -78,8 +83,9 @@ fn parameters(machine: &Machine) -> String {
          rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on"
         .to_owned();
     if machine.accel == Accel::Icount {
-        // A layout of its own for each boot would show in the figures.
-        parameters += " nokaslr";
+        // A layout of its own, of the kernel for each boot and of memory for each process, would show
+        // in the figures: what a fork takes depends on how many page tables there are.
+        parameters += " nokaslr norandmaps";
     }
     parameters
 }
@@ -106,7 +112,7 @@ mod tests {
     fn counting_instructions_takes_one_cpu_and_a_fixed_layout() {
         let line = line(Accel::Icount);
         assert!(line.contains("-icount shift=0,sleep=off -smp 1"), "{line}");
-        assert!(line.contains("nokaslr"), "{line}");
+        assert!(line.contains("nokaslr") && line.contains("erms=off"), "{line}");
     }
 
     #[test]

@@ -1,0 +1,232 @@
+//! The load that costs are measured on: one operation, in rounds, timed by the process itself.
+//!
+//! Owns the operations and the figures of their rounds; who traces meanwhile, and what is compared
+//! with what, is the caller's. Prints one line, `OPERATION own=NS node=NS tracer=NS`, each per
+//! operation: CPU time of this process and its children, the median of the rounds; what the node
+//! ran in all; and what of that the tracer's own process was. `node` takes a node with one CPU.
+#![expect(unsafe_code, reason = "fork is what is measured, and has no safe form")]
+#![expect(clippy::print_stdout, reason = "the figures go to the caller")]
+
+use std::{
+    fs::{self, File},
+    hint::black_box,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    thread::sleep,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use memmap2::{Advice, MmapMut};
+use rustix::time::{ClockId, clock_gettime};
+
+const PAGE: usize = 4096;
+
+/// Until a tracer that looks every now and then has taken what there is.
+const SETTLE: Duration = Duration::from_millis(100);
+
+const USAGE: &str =
+    "usage: truant-bench-load pages|forks|moves PARENT-CGROUP COUNT ROUNDS [TRACER-PID]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["inside", cgroup, operation, count, rounds, rest @ ..] => {
+            inside(operation, Path::new(cgroup), count, rounds, rest.first().copied())
+        }
+        [operation, parent, rest @ ..] if rest.len() >= 2 => {
+            outside(operation, Path::new(parent), rest)
+        }
+        _ => Err(anyhow::anyhow!(USAGE)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes the cgroups and runs the load in a child, so that they are empty at the end and go.
+fn outside(operation: &str, parent: &Path, rest: &[&str]) -> Result<()> {
+    let top = Cgroup::new(parent.join(format!("truant-bench-{}", std::process::id())))?;
+    // A pod's cgroups have controllers. Where v1 is mounted, they have them as they are.
+    let controllers = fs::read_to_string(top.0.join("cgroup.controllers")).unwrap_or_default();
+    for controller in controllers.split_whitespace() {
+        fs::write(top.0.join("cgroup.subtree_control"), format!("+{controller}"))
+            .with_context(|| format!("cannot turn {controller} on"))?;
+    }
+    let homes = [Cgroup::new(top.0.join("a"))?, Cgroup::new(top.0.join("b"))?];
+    let me = std::env::current_exe()?;
+    let status = Command::new(me).arg("inside").arg(&top.0).arg(operation).args(rest).status()?;
+    drop(homes);
+    if !status.success() {
+        bail!("the load ended with {status}");
+    }
+    Ok(())
+}
+
+fn inside(
+    operation: &str,
+    top: &Path,
+    count: &str,
+    rounds: &str,
+    tracer: Option<&str>,
+) -> Result<()> {
+    let (count, rounds) = (count.parse()?, rounds.parse()?);
+    let mut doors = [door(&top.join("a"))?, door(&top.join("b"))?];
+    enter(&mut doors[1])?;
+    let figures = match operation {
+        "pages" => measure(count, rounds, tracer, || touch(count))?,
+        "forks" => measure(count, rounds, tracer, || fork(count))?,
+        "moves" => measure(count, rounds, tracer, || shuttle(&mut doors, count))?,
+        _ => bail!(USAGE),
+    };
+    println!("{operation} {figures}");
+    Ok(())
+}
+
+/// Maps `count` pages of anonymous memory, touches each, and unmaps them.
+fn touch(count: usize) -> Result<()> {
+    let mut memory = MmapMut::map_anon(count * PAGE).context("cannot map memory")?;
+    memory.advise(Advice::NoHugePage).context("cannot turn huge pages off")?;
+    for page in memory.chunks_mut(PAGE) {
+        page[0] = 1;
+    }
+    black_box(&memory);
+    Ok(())
+}
+
+/// Makes `count` processes, one after the other, that do nothing.
+fn fork(count: usize) -> Result<()> {
+    for _ in 0..count {
+        // SAFETY: this process has one thread, and its child calls nothing but `_exit`.
+        match unsafe { libc::fork() } {
+            -1 => return Err(std::io::Error::last_os_error()).context("cannot fork"),
+            // SAFETY: `_exit` ends the child at once, and runs nothing of this program.
+            0 => unsafe { libc::_exit(0) },
+            _ => rustix::process::wait(rustix::process::WaitOptions::empty())
+                .context("cannot wait for the child")?,
+        };
+    }
+    Ok(())
+}
+
+/// Moves this process `count` times, to and fro.
+fn shuttle(doors: &mut [File; 2], count: usize) -> Result<()> {
+    for turn in 0..count {
+        enter(&mut doors[turn % 2])?;
+    }
+    Ok(())
+}
+
+/// A cgroup's `cgroup.procs`, open.
+fn door(cgroup: &Path) -> Result<File> {
+    let path = cgroup.join("cgroup.procs");
+    let open = File::options().write(true).open(&path);
+    open.with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Moves this process by a cgroup's open `cgroup.procs`.
+fn enter(door: &mut File) -> Result<()> {
+    door.write_all(b"0").context("cannot move into the cgroup")
+}
+
+/// A cgroup that goes when it is dropped; it has to be empty by then.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new(path: PathBuf) -> Result<Self> {
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // What is left of it is empty, and visible to whoever looks.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Nanoseconds per operation.
+struct Figures {
+    own: f64,
+    node: f64,
+    tracer: f64,
+}
+
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "own={:.1} node={:.1} tracer={:.1}", self.own, self.node, self.tracer)
+    }
+}
+
+/// Times `rounds` rounds of `count` operations each, after one that is not counted.
+#[expect(clippy::cast_precision_loss, reason = "figures of far less than 52 bits")]
+fn measure(
+    count: usize,
+    rounds: usize,
+    tracer: Option<&str>,
+    mut round: impl FnMut() -> Result<()>,
+) -> Result<Figures> {
+    round()?;
+    sleep(SETTLE);
+    let mut times = Vec::with_capacity(rounds);
+    let (tracer_start, node_start) = (ran(tracer)?, node()?);
+    for _ in 0..rounds {
+        let start = own()?;
+        round()?;
+        times.push((own()? - start) as f64 / count as f64);
+    }
+    sleep(SETTLE);
+    let (node, tracer) = (node()? - node_start, ran(tracer)? - tracer_start);
+    times.sort_unstable_by(f64::total_cmp);
+    let Some(own) = times.get(times.len() / 2) else { bail!("{USAGE}, with a round or more") };
+    let all = (count * rounds) as f64;
+    Ok(Figures { own: *own, node: node as f64 / all, tracer: tracer as f64 / all })
+}
+
+/// CPU time of this process and of its children that have ended, in nanoseconds.
+fn own() -> Result<i64> {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a `rusage` of this function's own.
+    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) } != 0 {
+        return Err(std::io::Error::last_os_error()).context("cannot ask for the CPU time");
+    }
+    // SAFETY: all zeroes is a `rusage`, and the call has filled it.
+    let usage = unsafe { usage.assume_init() };
+    let micros = |time: libc::timeval| i64::from(time.tv_sec) * 1_000_000 + i64::from(time.tv_usec);
+    Ok(now(ClockId::ProcessCPUTime) + (micros(usage.ru_utime) + micros(usage.ru_stime)) * 1000)
+}
+
+/// What the node's CPU has run so far, in nanoseconds: the time but for the idle time, which the
+/// kernel shows root alone, and as nanoseconds nowhere else. Only the time where it is not shown.
+fn node() -> Result<i64> {
+    let idle = match fs::read_to_string("/proc/timer_list") {
+        Ok(list) => idle(&list).context("no idle time in /proc/timer_list")?,
+        Err(_) => 0,
+    };
+    Ok(now(ClockId::Monotonic) - idle)
+}
+
+/// The idle time that the kernel's list of timers shows of its first CPU.
+fn idle(list: &str) -> Option<i64> {
+    let line = list.lines().find_map(|line| line.trim().strip_prefix(".idle_sleeptime"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// CPU time of another process's first thread, in nanoseconds.
+fn ran(tracer: Option<&str>) -> Result<i64> {
+    let Some(pid) = tracer else { return Ok(0) };
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).context("no such tracer")?;
+    text.split_whitespace().next().and_then(|word| word.parse().ok()).context("no CPU time")
+}
+
+fn now(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
