@@ -2,8 +2,8 @@
 //!
 //! Owns the operations and the figures of their rounds; who traces meanwhile, and what is compared
 //! with what, is the caller's. Prints one line, `OPERATION own=NS node=NS tracer=NS`, each per
-//! operation: CPU time of this process and its children, the median of the rounds; what the node
-//! ran in all; and what of that the tracer's own process was. `node` takes a node with one CPU.
+//! operation: CPU time of this process and its children, the mean of the middle half of the rounds;
+//! what a node with one CPU ran in all; and what of that the tracer's own process was.
 #![expect(unsafe_code, reason = "fork is what is measured, and has no safe form")]
 #![expect(clippy::print_stdout, reason = "the figures go to the caller")]
 
@@ -22,6 +22,10 @@ use memmap2::{Advice, MmapMut};
 use rustix::time::{ClockId, clock_gettime};
 
 const PAGE: usize = 4096;
+
+/// Before each round: until the kernel has done what it put off, such as freeing the stacks of ended
+/// processes, so that all rounds begin alike.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Until a tracer that looks every now and then has taken what there is.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -77,15 +81,31 @@ fn inside(
     tracer: Option<&str>,
 ) -> Result<()> {
     let (count, rounds) = (count.parse()?, rounds.parse()?);
+    finish_what_you_began()?;
     let mut doors = [door(&top.join("a"))?, door(&top.join("b"))?];
     enter(&mut doors[1])?;
     let figures = match operation {
         "pages" => measure(count, rounds, tracer, || touch(count))?,
         "forks" => measure(count, rounds, tracer, || fork(count))?,
-        "moves" => measure(count, rounds, tracer, || shuttle(&mut doors, count))?,
+        "moves" => {
+            let mut turn = 0;
+            measure(count, rounds, tracer, || shuttle(&mut doors, &mut turn, count))?
+        }
         _ => bail!(USAGE),
     };
     println!("{operation} {figures}");
+    Ok(())
+}
+
+/// Makes this process, and the children it will have, one that does not preempt. Else a child runs
+/// at once, or when its parent waits for it, as the scheduler's accounts stand, and what a fork takes
+/// depends on that by a tenth: who runs first copies the pages.
+fn finish_what_you_began() -> Result<()> {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the pointer is to parameters of this function's own.
+    if unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) } != 0 {
+        return Err(std::io::Error::last_os_error()).context("cannot be a batch process");
+    }
     Ok(())
 }
 
@@ -115,10 +135,11 @@ fn fork(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Moves this process `count` times, to and fro.
-fn shuttle(doors: &mut [File; 2], count: usize) -> Result<()> {
-    for turn in 0..count {
-        enter(&mut doors[turn % 2])?;
+/// Moves this process `count` times, to and fro. `turn` counts on, so that no move stays in place.
+fn shuttle(doors: &mut [File; 2], turn: &mut usize, count: usize) -> Result<()> {
+    for _ in 0..count {
+        enter(&mut doors[*turn % 2])?;
+        *turn += 1;
     }
     Ok(())
 }
@@ -165,7 +186,8 @@ impl std::fmt::Display for Figures {
     }
 }
 
-/// Times `rounds` rounds of `count` operations each, after one that is not counted.
+/// Runs `rounds` rounds of `count` operations each twice: with pauses, for what each takes of this
+/// process's CPU time; and without, for what the node runs.
 #[expect(clippy::cast_precision_loss, reason = "figures of far less than 52 bits")]
 fn measure(
     count: usize,
@@ -174,20 +196,33 @@ fn measure(
     mut round: impl FnMut() -> Result<()>,
 ) -> Result<Figures> {
     round()?;
-    sleep(SETTLE);
     let mut times = Vec::with_capacity(rounds);
-    let (tracer_start, node_start) = (ran(tracer)?, node()?);
     for _ in 0..rounds {
+        sleep(PAUSE);
         let start = own()?;
         round()?;
-        times.push((own()? - start) as f64 / count as f64);
+        times.push(own()? - start);
     }
     sleep(SETTLE);
-    let (node, tracer) = (node()? - node_start, ran(tracer)? - tracer_start);
-    times.sort_unstable_by(f64::total_cmp);
-    let Some(own) = times.get(times.len() / 2) else { bail!("{USAGE}, with a round or more") };
+    let start = (node()?, ran(tracer)?);
+    (0..rounds).try_for_each(|_| round())?;
+    sleep(SETTLE);
+    let (node, tracer) = (node()? - start.0, ran(tracer)? - start.1);
     let all = (count * rounds) as f64;
-    Ok(Figures { own: *own, node: node as f64 / all, tracer: tracer as f64 / all })
+    Ok(Figures {
+        own: middle(&mut times).with_context(|| USAGE)? / count as f64,
+        node: node as f64 / all,
+        tracer: tracer as f64 / all,
+    })
+}
+
+/// The mean of the middle half: what another's interrupt makes long is out, and rounds that differ
+/// by how full the allocator's lists are count alike.
+#[expect(clippy::cast_precision_loss, reason = "figures of far less than 52 bits")]
+fn middle(times: &mut [i64]) -> Option<f64> {
+    times.sort_unstable();
+    let half = &times[times.len() / 4..times.len() - times.len() / 4];
+    (!half.is_empty()).then(|| half.iter().sum::<i64>() as f64 / half.len() as f64)
 }
 
 /// CPU time of this process and of its children that have ended, in nanoseconds.

@@ -24,7 +24,7 @@ const EVENT_TARGET: f64 = 3.0;
 
 const PAGES_CAPTION: &str = "\
     Instructions that the loading process executes for each 4 KiB page that it touches and unmaps \
-    (8 MiB at a time, no huge pages), its page faults included and tracers' own processes not. \
+    (2 MiB at a time, no huge pages), its page faults included and tracers' own processes not. \
     Median of the turns, untraced and traced in turn in one boot; in brackets the least and the most \
     of the turns. bpftrace counts `__mem_cgroup_charge` by cgroup and process. The emulated CPU has \
     no fast string instructions, which would count 3,584 more for the clearing of a page.";
@@ -101,6 +101,7 @@ fn take(binaries: &Binaries, kernel: &str, turns: usize) -> Result<Taken> {
     guest.files.extend(bpftrace::guest_files(&sh).unwrap_or_default());
     let output = guest.run_captured()?;
     let text = String::from_utf8_lossy(&output.stdout);
+    eprintln!("{}", text.trim_end());
     Taken::read(&text).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 

@@ -24,16 +24,16 @@ const CAPTION: &str = "\
     took turns; in brackets the least and the most of what was added. bpftrace sums the same \
     tracepoints by cgroup, process and item.";
 
-/// Pages in a round, 8 MiB, and rounds in a block: a third of a second.
+/// Pages in a round, 8 MiB, and rounds in a block: three seconds with the pauses.
 const PAGES: &str = "2048";
-const ROUNDS: &str = "100";
+const ROUNDS: &str = "40";
 
 /// What the tracers show of the load: its name, cut by the kernel.
 const LOAD: &str = "truant-bench-lo";
 
 /// Runs the section, prints its table, and names the target if it was missed.
 pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
-    let turns = if quick { 5 } else { 25 };
+    let turns = if quick { 5 } else { 15 };
     let memory = memory_root()?;
     let (mut nobody, mut truant, mut bpftrace) = (Vec::new(), Vec::new(), Vec::new());
     let mut why_not = None;

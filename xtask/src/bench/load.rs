@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 /// that is instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Figures {
-    /// CPU time of the load and its children: the median of the block's rounds.
+    /// CPU time of the load and its children: the mean of the middle half of the block's rounds.
     pub(super) own: f64,
     /// All that the node's only CPU ran meanwhile, a tracer's own process too.
     pub(super) node: f64,

@@ -34,11 +34,12 @@ impl Operation {
         }
     }
 
-    /// Operations in a round, and rounds in a block. Rounds of forks are short, so that the median
-    /// is of rounds in which nothing else happened.
+    /// Operations in a round, and rounds in a block. Rounds of forks are short, so that most have
+    /// nothing else in them. The pages are a prime number, so that each round meets the allocator's
+    /// and the charges' batches at another place.
     fn size(self) -> (u32, u32) {
         match self {
-            Self::Pages => (2048, 10),
+            Self::Pages => (521, 64),
             Self::Forks => (4, 100),
             Self::Moves => (50, 40),
         }
