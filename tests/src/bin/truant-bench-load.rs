@@ -234,24 +234,21 @@ fn own() -> Result<i64> {
     }
     // SAFETY: all zeroes is a `rusage`, and the call has filled it.
     let usage = unsafe { usage.assume_init() };
-    let micros = |time: libc::timeval| i64::from(time.tv_sec) * 1_000_000 + i64::from(time.tv_usec);
+    let micros = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
     Ok(now(ClockId::ProcessCPUTime) + (micros(usage.ru_utime) + micros(usage.ru_stime)) * 1000)
 }
 
-/// What the node's CPU has run so far, in nanoseconds: the time but for the idle time, which the
-/// kernel shows root alone, and as nanoseconds nowhere else. Only the time where it is not shown.
+/// What all tasks of the node's first CPU have run so far, in nanoseconds: of each process and kernel
+/// thread, with the interrupts that hit it. Zero where the kernel does not say.
 fn node() -> Result<i64> {
-    let idle = match fs::read_to_string("/proc/timer_list") {
-        Ok(list) => idle(&list).context("no idle time in /proc/timer_list")?,
-        Err(_) => 0,
-    };
-    Ok(now(ClockId::Monotonic) - idle)
+    let Ok(text) = fs::read_to_string("/proc/schedstat") else { return Ok(0) };
+    run_time(&text).context("no run time in /proc/schedstat")
 }
 
-/// The idle time that the kernel's list of timers shows of its first CPU.
-fn idle(list: &str) -> Option<i64> {
-    let line = list.lines().find_map(|line| line.trim().strip_prefix(".idle_sleeptime"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+/// The seventh figure of the first CPU's line.
+fn run_time(schedstat: &str) -> Option<i64> {
+    let line = schedstat.lines().find_map(|line| line.strip_prefix("cpu0 "))?;
+    line.split_whitespace().nth(6)?.parse().ok()
 }
 
 /// CPU time of another process's first thread, in nanoseconds.

@@ -25,39 +25,43 @@ const EVENT_TARGET: f64 = 3.0;
 const PAGES_CAPTION: &str = "\
     Instructions that the loading process executes for each 4 KiB page that it touches and unmaps \
     (2 MiB at a time, no huge pages), its page faults included and tracers' own processes not. \
-    Median of the turns, untraced and traced in turn in one boot; in brackets the least and the most \
-    of the turns. bpftrace counts `__mem_cgroup_charge` by cgroup and process. The emulated CPU has \
-    no fast string instructions, which would count 3,584 more for the clearing of a page.";
+    Median of the turns, untraced and traced in turn in one boot; in brackets the least and the \
+    most of the turns. bpftrace counts `__mem_cgroup_charge` by cgroup and process. The emulated \
+    CPU has no fast string instructions, which would count 3,584 more for the clearing of a page, \
+    and the kernel's lists of free pages have a fixed size.";
 
 const EVENTS_CAPTION: &str = "\
     Instructions for each process that is made and ends, and for each move between two cgroups with \
     every controller. *itself*: CPU time of the process that does it, and of its children. *all*: \
-    all that the node's CPU executes meanwhile, interrupts, kernel threads and truant included; of \
-    that, truant's own process is in the last column.";
+    what all tasks of the node's CPU run meanwhile, as fast as it goes, interrupts, kernel threads \
+    and truant included; of that, truant's own process is in the last column.";
+
+/// One of the figures.
+type View = fn(&Figures) -> f64;
 
 /// What one operation took in the turns, untraced and traced.
 struct Pair<'a> {
-    base: &'a [Figures],
-    traced: Result<&'a [Figures], &'a str>,
+    base: Vec<Figures>,
+    traced: Result<Vec<Figures>, &'a str>,
 }
 
 impl Pair<'_> {
-    fn added(&self, of: fn(&Figures) -> f64) -> Option<Spread> {
+    fn added(&self, of: View) -> Option<Spread> {
         let numbers = |figures: &[Figures]| figures.iter().map(of).collect::<Vec<_>>();
-        Spread::added(&numbers(self.base), &numbers(self.traced.ok()?))
+        Spread::added(&numbers(&self.base), &numbers(self.traced.as_ref().ok()?))
     }
 
     /// The traced figure, and what it adds to the baseline; dashes where there is none.
-    fn cells(&self, of: fn(&Figures) -> f64) -> [String; 2] {
-        let traced = self.traced.ok().and_then(|figures| middle(figures, of));
+    fn cells(&self, of: View) -> [String; 2] {
+        let traced = self.traced.as_ref().ok().and_then(|figures| middle(figures, of));
         match (traced, self.added(of)) {
             (Some(traced), Some(added)) => [whole(traced), percent(added)],
             _ => ["–", "–"].map(str::to_owned),
         }
     }
 
-    fn judge(&self, what: &str, of: fn(&Figures) -> f64, target: f64) -> Option<String> {
-        if let Err(why) = self.traced {
+    fn judge(&self, what: &str, of: View, target: f64) -> Option<String> {
+        if let Err(why) = &self.traced {
             return Some(format!("{what}: not measured: {why}"));
         }
         let added = self.added(of)?.middle;
@@ -65,7 +69,7 @@ impl Pair<'_> {
     }
 }
 
-fn middle(figures: &[Figures], of: fn(&Figures) -> f64) -> Option<f64> {
+fn middle(figures: &[Figures], of: View) -> Option<f64> {
     Spread::of(figures.iter().map(of)).map(|spread| spread.middle)
 }
 
@@ -109,14 +113,16 @@ fn pages(taken: &[(&str, Taken)]) -> Vec<String> {
     let (mut missed, mut rows, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for (kernel, taken) in taken {
         let Ok(base) = taken.get(Traced::Nobody, Operation::Pages) else { continue };
-        let pair = |by| Pair { base, traced: taken.get(by, Operation::Pages) };
+        let pair = |by| Pair { base: base.clone(), traced: taken.get(by, Operation::Pages) };
         let (truant, bpftrace) = (pair(Traced::Truant), pair(Traced::Bpftrace));
         let own = |figures: &Figures| figures.own;
-        let mut row = vec![(*kernel).to_owned(), middle(base, own).map_or("–".to_owned(), whole)];
+        let mut row = vec![(*kernel).to_owned(), middle(&base, own).map_or("–".to_owned(), whole)];
         row.extend(truant.cells(own));
         row.extend(bpftrace.cells(own));
         rows.push(row);
-        notes.extend(bpftrace.traced.err().map(|why| format!("No bpftrace on {kernel}: {why}")));
+        notes.extend(
+            bpftrace.traced.as_ref().err().map(|why| format!("No bpftrace on {kernel}: {why}")),
+        );
         missed.extend(truant.judge(&format!("a page on {kernel}"), own, PAGE_TARGET));
     }
     let columns = ["kernel", "untraced", "truant", "added", "bpftrace", "added"];
@@ -134,15 +140,15 @@ fn events(taken: &[(&str, Taken)]) -> Vec<String> {
         for (operation, name) in events {
             let Ok(base) = taken.get(Traced::Nobody, operation) else { continue };
             let pair = Pair { base, traced: taken.get(Traced::Truant, operation) };
-            let views: [(&str, fn(&Figures) -> f64); 2] =
+            let views: [(&str, View); 2] =
                 [("itself", |figures| figures.own), ("all", |figures| figures.node)];
             let mut row = vec![format!("{kernel}, {name}")];
             for (view, of) in views {
-                row.push(middle(base, of).map_or("–".to_owned(), whole));
+                row.push(middle(&pair.base, of).map_or("–".to_owned(), whole));
                 row.extend(pair.cells(of));
                 missed.extend(pair.judge(&format!("{name} on {kernel}, {view}"), of, EVENT_TARGET));
             }
-            let process = pair.traced.ok().and_then(|traced| middle(traced, |it| it.tracer));
+            let process = pair.traced.as_ref().ok().and_then(|all| middle(all, |it| it.tracer));
             row.push(process.map_or("–".to_owned(), whole));
             rows.push(row);
         }
@@ -157,16 +163,15 @@ fn events(taken: &[(&str, Taken)]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn figures(own: f64) -> [Figures; 1] {
-        [Figures { own, node: own, tracer: 0.0 }]
+    fn figures(own: f64) -> Vec<Figures> {
+        vec![Figures { own, node: own, tracer: 0.0 }]
     }
 
     #[test]
     fn a_target_is_missed_by_too_much_or_by_no_figure() {
-        let (base, little, much) = (figures(100.0), figures(100.4), figures(101.0));
-        let judge = |traced| Pair { base: &base, traced }.judge("x", |it| it.own, 0.5);
-        assert_eq!(judge(Ok(&little)), None);
-        let missed = judge(Ok(&much)).unwrap();
+        let judge = |traced| Pair { base: figures(100.0), traced }.judge("x", |it| it.own, 0.5);
+        assert_eq!(judge(Ok(figures(100.4))), None);
+        let missed = judge(Ok(figures(101.0))).unwrap();
         assert!(missed.contains("+1.00 %"), "{missed}");
         assert!(judge(Err("it saw nothing")).is_some());
     }
