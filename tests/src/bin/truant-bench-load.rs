@@ -23,8 +23,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 const PAGE: usize = 4096;
 
-/// Before each round: until the kernel has done what it put off, such as freeing the stacks of ended
-/// processes, so that all rounds begin alike.
+/// Before each round: until the kernel has done what it put off, such as freeing the stacks of
+/// ended processes, so that all rounds begin alike.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Until a tracer that looks every now and then has taken what there is.
@@ -98,8 +98,8 @@ fn inside(
 }
 
 /// Makes this process, and the children it will have, one that does not preempt. Else a child runs
-/// at once, or when its parent waits for it, as the scheduler's accounts stand, and what a fork takes
-/// depends on that by a tenth: who runs first copies the pages.
+/// at once, or when its parent waits for it, as the scheduler's accounts stand, and who runs first
+/// copies the pages.
 fn finish_what_you_began() -> Result<()> {
     let parameters = libc::sched_param { sched_priority: 0 };
     // SAFETY: the pointer is to parameters of this function's own.
@@ -238,8 +238,8 @@ fn own() -> Result<i64> {
     Ok(now(ClockId::ProcessCPUTime) + (micros(usage.ru_utime) + micros(usage.ru_stime)) * 1000)
 }
 
-/// What all tasks of the node's first CPU have run so far, in nanoseconds: of each process and kernel
-/// thread, with the interrupts that hit it. Zero where the kernel does not say.
+/// What all tasks of the node's first CPU have run so far, in nanoseconds: processes and kernel
+/// threads, with the interrupts that hit them. Zero where the kernel does not say.
 fn node() -> Result<i64> {
     let Ok(text) = fs::read_to_string("/proc/schedstat") else { return Ok(0) };
     run_time(&text).context("no run time in /proc/schedstat")

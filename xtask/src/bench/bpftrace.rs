@@ -8,8 +8,8 @@ use xshell::{Shell, cmd};
 
 use crate::{sh, vm::GUEST_BIN};
 
-/// The function that charges a page on a fault. Until 5.15 it had the name that an inline wrapper has
-/// since.
+/// The function that charges a page on a fault. Until 5.15 it had the name that an inline wrapper
+/// has since.
 pub(super) fn charge_function(kernel: &str) -> &'static str {
     if kernel == "5.10" { "mem_cgroup_charge" } else { "__mem_cgroup_charge" }
 }

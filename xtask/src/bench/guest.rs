@@ -31,10 +31,10 @@ const PAGES_CAPTION: &str = "\
     and the kernel's lists of free pages have a fixed size.";
 
 const EVENTS_CAPTION: &str = "\
-    Instructions for each process that is made and ends, and for each move between two cgroups with \
-    every controller. *itself*: CPU time of the process that does it, and of its children. *all*: \
-    what all tasks of the node's CPU run meanwhile, as fast as it goes, interrupts, kernel threads \
-    and truant included; of that, truant's own process is in the last column.";
+    Instructions for each process that is made and ends, and for each move between two cgroups \
+    with every controller. *itself*: CPU time of the process that does it, and of its children. \
+    *all*: what all tasks of the node's CPU run meanwhile, as fast as it goes, interrupts, kernel \
+    threads and truant included; of that, truant's own process is in the last column.";
 
 /// One of the figures.
 type View = fn(&Figures) -> f64;
@@ -116,7 +116,8 @@ fn pages(taken: &[(&str, Taken)]) -> Vec<String> {
         let pair = |by| Pair { base: base.clone(), traced: taken.get(by, Operation::Pages) };
         let (truant, bpftrace) = (pair(Traced::Truant), pair(Traced::Bpftrace));
         let own = |figures: &Figures| figures.own;
-        let mut row = vec![(*kernel).to_owned(), middle(&base, own).map_or("–".to_owned(), whole)];
+        let untraced = middle(&base, own).map_or("–".to_owned(), whole);
+        let mut row = vec![(*kernel).to_owned(), untraced];
         row.extend(truant.cells(own));
         row.extend(bpftrace.cells(own));
         rows.push(row);

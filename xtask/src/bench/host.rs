@@ -20,8 +20,8 @@ const TARGET: f64 = 15.0;
 
 const CAPTION: &str = "\
     CPU time of the loading process for each 4 KiB page that it touches and unmaps, on the kernel \
-    of this machine, with no hook but the tracepoints of the memory statistics. Median of blocks that \
-    took turns; in brackets the least and the most of what was added. bpftrace sums the same \
+    of this machine, with no hook but the tracepoints of the memory statistics. Median of blocks \
+    that took turns; in brackets the least and the most of what was added. bpftrace sums the same \
     tracepoints by cgroup, process and item.";
 
 /// Pages in a round, 8 MiB, and rounds in a block: three seconds with the pauses.

@@ -47,8 +47,8 @@ impl Operation {
 }
 
 impl Operation {
-    /// Blocks in a turn, of which the least counts. Some processes' forks find the lists of the page
-    /// allocator full and some find them empty, all along: which, is chance.
+    /// Blocks in a turn, of which the least counts: on some kernels all forks of some processes
+    /// take a tenth more than those of others, in the kernel's allocators.
     fn blocks(self) -> usize {
         if self == Self::Forks { 2 } else { 1 }
     }
@@ -103,12 +103,12 @@ pub(super) fn script(one_liner: &str, function: &str, turns: usize) -> String {
     let nobody = loads(Traced::Nobody, &Operation::ALL);
     let truant = loads(Traced::Truant, &Operation::ALL);
     let bpftrace = loads(Traced::Bpftrace, &[Operation::Pages]);
-    // The kernel fits the size of its lists of free pages to what has just happened (since 6.7), and a
-    // fork that has to fill one takes a tenth more: their size is fixed, by the file that there is.
-    let lists = "/proc/sys/vm/percpu_pagelist";
+    // A page takes a twentieth more or less as the kernel's lists of free pages are filled, unless
+    // they are large. The file that sizes them had another name until 5.13.
+    let lists = "for file in /proc/sys/vm/percpu_pagelist_*fraction; do echo 8 >$file; done";
     // What a kernel does in its first seconds, and the first time, would be in the first figures.
     format!(
-        "{FUNCTIONS}for lists in {lists}_*fraction; do echo 8 >$lists; done\nsleep 5\ntracer=\n({nobody}) >/dev/null\n\
+        "{FUNCTIONS}{lists}\nsleep 5\ntracer=\n({nobody}) >/dev/null\n\
          for turn in $(seq {turns}); do\n{nobody}\
          truant watch --output json >/tmp/truant 2>&1 &\ntracer=$!\n\
          ready $tracer '\"header\"' /tmp/truant\n\

@@ -83,8 +83,8 @@ fn parameters(machine: &Machine) -> String {
          rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on"
         .to_owned();
     if machine.accel == Accel::Icount {
-        // A layout of its own, of the kernel for each boot and of memory for each process, would show
-        // in the figures: what a fork takes depends on how many page tables there are.
+        // A layout of its own, of the kernel for each boot and of memory for each process, would
+        // show in the figures: what a fork takes depends on how many page tables there are.
         parameters += " nokaslr norandmaps";
     }
     parameters
