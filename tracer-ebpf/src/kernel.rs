@@ -8,12 +8,12 @@ use core::marker::PhantomData;
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes, generated};
 use truant_ebpf::{
-    CONTROL_MEMORY_SUBSYS, Comm, Constant, Counter, Field, NAME_MAX, Task as TaskRecord, UNKNOWN,
+    Comm, Constant, Counter, Field, NAME_MAX, Step, Task as TaskRecord, UNKNOWN, Word,
 };
 
 use crate::{
-    globals::{offset, value},
-    maps::CONTROL,
+    globals::{offset, step, value},
+    words,
 };
 
 /// What a read yields.
@@ -297,10 +297,11 @@ impl Cgroup {
     }
 }
 
-/// `struct mem_cgroup *`, by its state and the state's serial number, which no other has or had.
+/// `struct mem_cgroup *`, by its `memory` counter's address and its state's serial number, which no
+/// other has or had.
 #[derive(Clone, Copy)]
 pub(crate) struct Memcg {
-    css: u64,
+    counter: u64,
     serial: u64,
 }
 
@@ -308,10 +309,10 @@ impl Memcg {
     /// The memory cgroup at `address`.
     #[inline(always)]
     pub(crate) fn at(address: u64) -> Read<Self> {
-        let css = address.wrapping_add(offset(Field::MemcgCss));
+        let counter = address.wrapping_add(offset(Field::MemcgMemory));
         match Self::of_current() {
-            Some(current) if current.css == css => Ok(current),
-            _ => Ok(Self { css, serial: field(css, Field::CssSerial)? }),
+            Some(current) if current.counter == counter => Ok(current),
+            _ => Self::probed(counter),
         }
     }
 
@@ -319,21 +320,22 @@ impl Memcg {
     /// kernel memory, TCP, huge pages and devices, which the kernel charges through the same calls.
     #[inline(always)]
     pub(crate) fn of_counter(counter: u64) -> Read<Option<Self>> {
-        let address = counter.wrapping_sub(offset(Field::MemcgMemory));
-        let css = address.wrapping_add(offset(Field::MemcgCss));
         if let Some(current) = Self::of_current()
-            && current.css == css
+            && current.counter == counter
         {
             return Ok(Some(current));
         }
         let subsys = memory_subsys()?;
         // What is read here is no `mem_cgroup` at all if the counter is another one's, so a failing
         // read says the same as a foreign value.
-        let found: Read<u64> = field(css, Field::CssSubsys);
-        if found != Ok(subsys) {
-            return Ok(None);
-        }
-        Ok(Some(Self { css, serial: field(css, Field::CssSerial)? }))
+        let found: Read<u64> = at(counter.wrapping_add(step(Step::CounterToSubsys)));
+        if found == Ok(subsys) { Self::probed(counter).map(Some) } else { Ok(None) }
+    }
+
+    #[inline(always)]
+    fn probed(counter: u64) -> Read<Self> {
+        let serial = at(counter.wrapping_add(step(Step::CounterToSerial)))?;
+        Ok(Self { counter, serial })
     }
 
     /// The current task's, which is nearly always the one that is charged. All loads are plain
@@ -341,10 +343,10 @@ impl Memcg {
     #[inline(always)]
     fn of_current() -> Option<Self> {
         let css = Task::typed_current()?.cgroups().ok()?.memory().ok()?;
-        // Loaded before anything is compared with `css`: of two equal pointers the compiler might
-        // take the one whose type the verifier does not know.
+        // Loaded before anything is compared: of two equal pointers the compiler might take the
+        // one whose type the verifier does not know.
         let serial = member::<Typed, _>(css, Field::CssSerial).ok()?;
-        Some(Self { css, serial })
+        Some(Self { counter: css.wrapping_add(step(Step::CssToCounter)), serial })
     }
 
     /// A number that no other memory cgroup has or ever had.
@@ -355,7 +357,8 @@ impl Memcg {
     /// The id of the cgroup.
     #[inline(always)]
     pub(crate) fn cgroup_id(self) -> Read<u64> {
-        Cgroup::<Probed>::at(field(self.css, Field::CssCgroup)?).id()
+        let cgroup = at(self.counter.wrapping_add(step(Step::CounterToCgroup)))?;
+        Cgroup::<Probed>::at(cgroup).id()
     }
 }
 
@@ -363,17 +366,14 @@ impl Memcg {
 /// exported, and the table of kernel symbols is hidden on many nodes.
 #[inline(always)]
 fn memory_subsys() -> Read<u64> {
-    let slot = CONTROL.get_ptr_mut(CONTROL_MEMORY_SUBSYS).ok_or(Counter::Unreadable)?;
-    // SAFETY: the slot is a map value: aligned, and valid while the program runs. Two CPUs that
-    // write at once write the same.
-    let known = unsafe { slot.read_volatile() };
-    if known != 0 {
-        return Ok(known);
+    match words::get(Word::MemorySubsys) {
+        0 => {
+            let subsys = field(Task::current().cgroups()?.memory()?, Field::CssSubsys)?;
+            words::set(Word::MemorySubsys, subsys);
+            Ok(subsys)
+        }
+        known => Ok(known),
     }
-    let subsys = field(Task::current().cgroups()?.memory()?, Field::CssSubsys)?;
-    // SAFETY: as above.
-    unsafe { slot.write_volatile(subsys) };
-    Ok(subsys)
 }
 
 /// The pointer that is stored at `address`.

@@ -83,12 +83,18 @@ pub const ROW_CGROUP: usize = 4;
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
 pub type Row = [u64; 5];
 
-/// The slot of the control array that holds the epoch, 0 or 1.
-pub const CONTROL_EPOCH: u32 = 0;
-/// The slot in which the programs keep the address of the memory controller once they saw it.
-pub const CONTROL_MEMORY_SUBSYS: u32 = 1;
-/// Slots of the control array.
-pub const CONTROL_SLOTS: u32 = 2;
+/// What both sides tell each other while they run: the index into the words of [`Control`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Word {
+    /// The epoch, 0 or 1.
+    Epoch,
+    /// The address of the memory controller, once the programs saw it.
+    MemorySubsys,
+}
+
+/// The whole of the object's `.bss`, by [`Word`].
+pub type Control = [u64; 2];
 
 /// Numbers of the running kernel that are not offsets: the index into the global `CONSTANTS`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,3 +118,21 @@ pub enum Constant {
 
 /// How many constants there are.
 pub const CONSTANTS: usize = 7;
+
+/// Ways from one address in a memory cgroup to another, in bytes, added up from the offsets of
+/// fields: the index into the global `WAYS`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Step {
+    /// From the `memory` counter to `css.ss`.
+    CounterToSubsys,
+    /// From the `memory` counter to `css.serial_nr`.
+    CounterToSerial,
+    /// From the `memory` counter to `css.cgroup`.
+    CounterToCgroup,
+    /// From the state to the `memory` counter.
+    CssToCounter,
+}
+
+/// How many steps there are.
+pub const STEPS: usize = 4;

@@ -15,6 +15,7 @@ mod kernel;
 mod maps;
 mod probes;
 mod sums;
+mod words;
 
 /// The licence that the kernel demands of programs that read its memory.
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf},
 };
-use truant_ebpf::{CONTROL_SLOTS, COUNTERS, Row};
+use truant_ebpf::{COUNTERS, Row};
 
 /// All records. 4 MiB hold 47,000 moves, more than two CPUs make between two looks of the reader.
 #[map]
@@ -15,10 +15,6 @@ pub(crate) static RING: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 /// [`truant_ebpf::Counter`]s.
 #[map]
 pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
-
-/// The epoch, and what the programs learnt about the kernel.
-#[map]
-pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(CONTROL_SLOTS, 0);
 
 /// Charges by cgroup and process, see [`truant_ebpf::charge_key`]. Rows live for one interval.
 /// Userspace lowers the size on nodes with many CPUs, since each row has a value for each CPU.

@@ -1,12 +1,13 @@
 //! Charges summed by cgroup and process, so that no charge costs a record.
 
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
-use truant_ebpf::{CONTROL_EPOCH, Counter, ROW_CGROUP, Row, Sum, charge_key};
+use truant_ebpf::{Counter, ROW_CGROUP, Row, Sum, Word, charge_key, split_charge_key};
 
 use crate::{
     emit::{add, count},
     kernel::Memcg,
-    maps::{CHARGES, CONTROL, OVERFLOW},
+    maps::{CHARGES, OVERFLOW},
+    words,
 };
 
 /// Adds `amount` to the current process's row of `memcg`, or to the cgroup's row in the overflow
@@ -17,7 +18,8 @@ use crate::{
 #[inline(always)]
 pub(crate) fn sum(memcg: Memcg, which: Sum, amount: u64) -> Result<(), Counter> {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    let key = charge_key(memcg.serial(), tgid, epoch());
+    let epoch = words::get(Word::Epoch);
+    let key = charge_key(memcg.serial(), tgid, epoch);
     if let Some(row) = CHARGES.get_ptr_mut(key) {
         add_to(row, which, amount);
         return Ok(());
@@ -37,7 +39,8 @@ fn new_row(memcg: Memcg, key: u64, which: Sum, amount: u64) -> Result<(), Counte
         return Ok(());
     }
     count(Counter::ProcessesFull);
-    let key = charge_key(memcg.serial(), 0, epoch());
+    let (_, epoch) = split_charge_key(key);
+    let key = charge_key(memcg.serial(), 0, epoch);
     let _ = OVERFLOW.insert(key, row, u64::from(BPF_NOEXIST));
     let row = OVERFLOW.get_ptr_mut(key).ok_or(Counter::TotalsFull)?;
     add_to(row, which, amount);
@@ -48,10 +51,4 @@ fn new_row(memcg: Memcg, key: u64, which: Sum, amount: u64) -> Result<(), Counte
 fn add_to(row: *mut Row, which: Sum, amount: u64) {
     // SAFETY: `row` is a map value, and `which` is in bounds.
     add(unsafe { row.cast::<u64>().add(which as usize) }, amount);
-}
-
-#[inline(always)]
-fn epoch() -> u64 {
-    // SAFETY: an array's values live as long as the map.
-    CONTROL.get_ptr(CONTROL_EPOCH).map_or(0, |epoch| unsafe { epoch.read_volatile() } & 1)
 }

@@ -11,7 +11,7 @@ use aya::{
     maps::{Array, IterableMap as _, Map, MapData, MapError, PerCpuHashMap},
 };
 use truant_core::input::ChargeDelta;
-use truant_ebpf::{CONTROL_EPOCH, ROW_CGROUP, Row, Sum, split_charge_key};
+use truant_ebpf::{Control, ROW_CGROUP, Row, Sum, Word, split_charge_key};
 
 type Table = PerCpuHashMap<MapData, u64, Row>;
 
@@ -19,7 +19,7 @@ type Table = PerCpuHashMap<MapData, u64, Row>;
 pub(crate) struct Charges {
     rows: Table,
     overflow: Table,
-    control: Array<MapData, u64>,
+    control: Array<MapData, Control>,
     epoch: u64,
     page_bytes: u64,
 }
@@ -33,7 +33,7 @@ impl Charges {
         Ok(Self {
             rows: take(ebpf, "CHARGES")?,
             overflow: take(ebpf, "OVERFLOW")?,
-            control: take(ebpf, "CONTROL")?,
+            control: take(ebpf, ".bss")?,
             epoch: 0,
             page_bytes: rustix::param::page_size() as u64,
         })
@@ -46,7 +46,10 @@ impl Charges {
     pub(crate) fn drain(&mut self) -> Result<Vec<ChargeDelta>> {
         let old = self.epoch;
         self.epoch = old ^ 1;
-        self.control.set(CONTROL_EPOCH, self.epoch, 0).context("cannot flip the epoch")?;
+        // A word that a program writes meanwhile is lost, and learnt again.
+        let mut words = self.control.get(&0, 0).context("cannot read the epoch")?;
+        words[Word::Epoch as usize] = self.epoch;
+        self.control.set(0, words, 0).context("cannot flip the epoch")?;
         wait_for_programs();
         let mut cgroups: BTreeMap<u64, Cgroup> = BTreeMap::new();
         for (pid, row) in take_rows(&mut self.rows, old)? {

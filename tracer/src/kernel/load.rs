@@ -179,6 +179,7 @@ fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {
         .btf(None)
         .override_global("OFFSETS", types.offsets.as_slice(), true)
         .override_global("VALUES", types.values.as_slice(), true)
+        .override_global("WAYS", types.steps().as_slice(), true)
         .override_global(aya_log::LEVEL, &level, false)
         .map_max_entries("CHARGES", rows)
         .map_max_entries("OVERFLOW", rows)

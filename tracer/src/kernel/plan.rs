@@ -67,8 +67,9 @@ const PROCESS: [Field; 7] = [
 const LIFECYCLE: [Field; 8] =
     join(CGROUP, [Field::CgroupSelf, Field::CssParent, Field::CssCgroup, Field::NodeName]);
 
-const MEMCG: [Field; 7] = [
+const MEMCG: [Field; 8] = [
     Field::MemcgCss,
+    Field::MemcgMemory,
     Field::CssSerial,
     Field::CssCgroup,
     Field::CgroupNode,
@@ -77,7 +78,7 @@ const MEMCG: [Field; 7] = [
     Field::CssSetSubsys,
 ];
 
-const COUNTER: [Field; 9] = join(MEMCG, [Field::MemcgMemory, Field::CssSubsys]);
+const COUNTER: [Field; 9] = join(MEMCG, [Field::CssSubsys]);
 
 const KPROBE_NOTE: &str =
     "a charge in an interrupt that hits a running program is missing until the end";

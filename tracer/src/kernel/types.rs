@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use truant_ebpf::{CONSTANTS, Constant, FIELDS, Field, UNKNOWN};
+use truant_ebpf::{CONSTANTS, Constant, FIELDS, Field, STEPS, Step, UNKNOWN};
 
 use super::btf::{Btf, BtfError, Kind, Type};
 
@@ -109,6 +109,18 @@ impl KernelTypes {
             }
         }
         found
+    }
+
+    /// Bytes by [`Step`], for fields that are known.
+    pub(crate) fn steps(&self) -> [i64; STEPS] {
+        let offset = |field: Field| i64::from(self.offsets[field as usize]);
+        let to_css = offset(Field::MemcgCss) - offset(Field::MemcgMemory);
+        let mut steps = [0; STEPS];
+        steps[Step::CounterToSubsys as usize] = to_css + offset(Field::CssSubsys);
+        steps[Step::CounterToSerial as usize] = to_css + offset(Field::CssSerial);
+        steps[Step::CounterToCgroup as usize] = to_css + offset(Field::CssCgroup);
+        steps[Step::CssToCounter as usize] = -to_css;
+        steps
     }
 
     /// Takes the fields of a structure that the programs read, of the first that has the name.
