@@ -1,6 +1,5 @@
 //! What truant says of a load and what the kernel says of it, compared. Owns what may stand in the
-//! way of exactness: a loss that truant names, misses that the kernel does not count, and a node
-//! that is not quiet.
+//! way of exactness: a loss that truant names, and a node that is not quiet.
 
 use fastrand::Rng;
 use truant_tests::{
@@ -68,7 +67,7 @@ pub(super) fn exactly(
         }
         say(&format!("{SEED}={first}, by {way}, try {} of {TRIES}", halvings + 1));
         let mut rng = Rng::with_seed(first + u64::from(halvings));
-        match compared(watch, &way, |site| load(site, &mut rng, Share { halvings }))? {
+        match compared(watch, |site| load(site, &mut rng, Share { halvings }))? {
             Ok(ended) => {
                 then(&ended);
                 return Ok(());
@@ -82,7 +81,6 @@ pub(super) fn exactly(
 /// The run, if the books are exact; why they cannot be expected to be, otherwise.
 fn compared(
     watch: Watch,
-    way: &str,
     load: impl FnOnce(&Site) -> Vec<Child>,
 ) -> Result<Result<Ended, String>, Unmet> {
     let site = Site::new()?;
@@ -95,9 +93,6 @@ fn compared(
         return Ok(Err(why));
     }
     let wrong = differences(&lines, &after);
-    if !wrong.is_empty() && way == "kprobe" && !counts_misses() {
-        return Ok(Err(format!("misses of kprobes are not counted here: {wrong:?}")));
-    }
     assert!(wrong.is_empty(), "{wrong:#?}; lost: {}", lines.summary()["lost"]);
     Ok(Ok(Ended { lines, top: site.path("all") }))
 }
@@ -107,14 +102,6 @@ fn why_inexact(lines: &Lines, before: &Figures, after: &Figures) -> Option<Strin
     let lost = FATAL.into_iter().find(|cause| lines.lost(cause) > 0);
     let lost = lost.map(|cause| format!("{} lost by {cause}", lines.lost(cause)));
     lost.or_else(|| (before != after).then(|| format!("not quiet: {before:?}, then {after:?}")))
-}
-
-/// Whether the kernel says how many kprobes it skipped, which it does since 6.7.
-fn counts_misses() -> bool {
-    let uname = rustix::system::uname();
-    let mut parts = uname.release().to_str().unwrap_or_default().split(['.', '-']);
-    let mut number = || parts.next()?.parse::<u32>().ok();
-    number().zip(number()) >= Some((6, 7))
 }
 
 /// What the ledger has otherwise than the kernel.
