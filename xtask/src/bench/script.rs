@@ -66,8 +66,9 @@ impl Traced {
     }
 }
 
-/// `ready` waits until a tracer is attached, or is no more; `end` ends it in good order, and says
-/// whether it saw the load, so that what did not trace is no figure.
+/// `ready` waits until a tracer is attached, or is no more; `end` ends it in good order, with more
+/// than one signal since bpftrace may miss one, and says whether it saw the load, so that what did
+/// not trace is no figure.
 const FUNCTIONS: &str = r#"
 load() {
     truant-bench-load $2 /sys/fs/cgroup $3 $4 $5 | sed "s/^/$1 /"
@@ -81,7 +82,9 @@ ready() {
 }
 end() {
     kill -INT $2
+    (sleep 5; kill -INT $2; sleep 5; kill -KILL $2) 2>/dev/null &
     wait $2
+    kill $!
     if grep -q truant-bench-lo /tmp/$1; then
         echo "saw $1"
     else

@@ -15,7 +15,10 @@ use tempfile::NamedTempFile;
 /// How often its output is looked at: the error of a time to start.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// How long it may take to be ready.
+/// After how long it is interrupted once more.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
+
+/// How long it may take to be ready, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The running process.
@@ -64,11 +67,24 @@ impl Tracer {
             .with_context(|| format!("the process has no {name}"))
     }
 
-    /// Interrupts it, waits for its end, and gives all that it said.
+    /// Interrupts it, waits for its end, and gives all that it said. bpftrace may miss a signal that
+    /// comes just before it waits, so there are more.
+    ///
+    /// # Errors
+    /// If it does not end.
     pub(super) fn end(mut self) -> Result<String> {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
-        self.child.wait()?;
-        self.said()
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
+            let asked = Instant::now();
+            while asked.elapsed() < ASK_AGAIN {
+                if self.child.try_wait()?.is_some() {
+                    return self.said();
+                }
+                sleep(LOOK);
+            }
+        }
+        bail!("it does not end when interrupted; it said: {}", self.said()?.trim())
     }
 }
 
@@ -90,6 +106,16 @@ mod tests {
         command.args(["-c", "trap 'echo bye; exit' INT; echo ready; while :; do sleep 0.01; done"]);
         let tracer = Tracer::start(&mut command, "ready").unwrap();
         assert!(tracer.memory_kib("VmRSS").unwrap() > 0);
+        assert_eq!(tracer.end().unwrap(), "ready\nbye\n");
+    }
+
+    #[test]
+    fn a_tracer_that_misses_an_interrupt_is_interrupted_again() {
+        let mut command = Command::new("sh");
+        let script = "trap 'trap \"echo bye; exit\" INT' INT; echo ready; \
+            while :; do sleep 0.01; done";
+        command.args(["-c", script]);
+        let tracer = Tracer::start(&mut command, "ready").unwrap();
         assert_eq!(tracer.end().unwrap(), "ready\nbye\n");
     }
 
