@@ -67,8 +67,8 @@ impl Tracer {
             .with_context(|| format!("the process has no {name}"))
     }
 
-    /// Interrupts it, waits for its end, and gives all that it said. bpftrace may miss a signal that
-    /// comes just before it waits, so there are more.
+    /// Interrupts it, waits for its end, and gives all that it said. bpftrace may miss a signal
+    /// that comes just before it waits, so there are more.
     ///
     /// # Errors
     /// If it does not end.
