@@ -1,9 +1,10 @@
 //! The load that costs are measured on: one operation, in rounds, timed by the process itself.
 //!
 //! Owns the operations and the figures of their rounds; who traces meanwhile, and what is compared
-//! with what, is the caller's. Prints one line, `OPERATION own=NS node=NS tracer=NS`, each per
-//! operation: CPU time of this process and its children, the mean of the middle half of the rounds;
-//! what a node with one CPU ran in all; and what of that the tracer's own process was.
+//! with what, is the caller's. Prints one line, `OPERATION own=NS least=NS node=NS tracer=NS`, each
+//! per operation: CPU time of this process and its children, the mean of the middle half of the
+//! rounds, and the least; what a node with one CPU ran in all; and what of that the tracer's own
+//! process was.
 #![expect(unsafe_code, reason = "fork is what is measured, and has no safe form")]
 #![expect(clippy::print_stdout, reason = "the figures go to the caller")]
 
@@ -23,8 +24,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 const PAGE: usize = 4096;
 
-/// Before each round: until the kernel has done what it put off, such as freeing the stacks of
-/// ended processes, so that all rounds begin alike.
+/// Before a round of forks or moves: until the kernel has done what it put off, such as freeing the
+/// stacks of ended processes, so that all rounds begin alike.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Until a tracer that looks every now and then has taken what there is.
@@ -85,11 +86,11 @@ fn inside(
     let mut doors = [door(&top.join("a"))?, door(&top.join("b"))?];
     enter(&mut doors[1])?;
     let figures = match operation {
-        "pages" => measure(count, rounds, tracer, || touch(count))?,
-        "forks" => measure(count, rounds, tracer, || fork(count))?,
+        "pages" => measure(count, rounds, Duration::ZERO, tracer, || touch(count))?,
+        "forks" => measure(count, rounds, PAUSE, tracer, || fork(count))?,
         "moves" => {
             let mut turn = 0;
-            measure(count, rounds, tracer, || shuttle(&mut doors, &mut turn, count))?
+            measure(count, rounds, PAUSE, tracer, || shuttle(&mut doors, &mut turn, count))?
         }
         _ => bail!(USAGE),
     };
@@ -176,13 +177,15 @@ impl Drop for Cgroup {
 /// Nanoseconds per operation.
 struct Figures {
     own: f64,
+    least: f64,
     node: f64,
     tracer: f64,
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "own={:.1} node={:.1} tracer={:.1}", self.own, self.node, self.tracer)
+        let Self { own, least, node, tracer } = self;
+        write!(f, "own={own:.1} least={least:.1} node={node:.1} tracer={tracer:.1}")
     }
 }
 
@@ -192,13 +195,14 @@ impl std::fmt::Display for Figures {
 fn measure(
     count: usize,
     rounds: usize,
+    pause: Duration,
     tracer: Option<&str>,
     mut round: impl FnMut() -> Result<()>,
 ) -> Result<Figures> {
     round()?;
     let mut times = Vec::with_capacity(rounds);
     for _ in 0..rounds {
-        sleep(PAUSE);
+        sleep(pause);
         let start = own()?;
         round()?;
         times.push(own()? - start);
@@ -211,6 +215,7 @@ fn measure(
     let all = (count * rounds) as f64;
     Ok(Figures {
         own: middle(&mut times).with_context(|| USAGE)? / count as f64,
+        least: times[0] as f64 / count as f64,
         node: node as f64 / all,
         tracer: tracer as f64 / all,
     })

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     fn figures(own: f64) -> Vec<Figures> {
-        vec![Figures { own, node: own, tracer: 0.0 }]
+        vec![Figures { own, least: own, node: own, tracer: 0.0 }]
     }
 
     #[test]

@@ -195,13 +195,13 @@ impl Taken {
 mod tests {
     use super::*;
 
-    const NOBODY: &str = "nobody pages own=10.0 node=11.0 tracer=0.0\n\
-        nobody forks own=20.0 node=21.0 tracer=0.0\n\
-        nobody moves own=30.0 node=31.0 tracer=0.0\n";
+    const NOBODY: &str = "nobody pages own=10.0 least=1.0 node=11.0 tracer=0.0\n\
+        nobody forks own=20.0 least=1.0 node=21.0 tracer=0.0\n\
+        nobody moves own=30.0 least=1.0 node=31.0 tracer=0.0\n";
 
     #[test]
     fn figures_are_taken_by_who_traced_and_what_ran_in_order_of_turns() {
-        let truant = |own: f64| format!("truant pages own={own} node=13.0 tracer=1.0\n");
+        let truant = |own: f64| format!("truant pages own={own} least=1.0 node=13.0 tracer=1.0\n");
         let text = format!("{NOBODY}{}{}", truant(12.0), truant(14.0));
         let taken = Taken::read(&text).unwrap();
         let pages = taken.get(Traced::Truant, Operation::Pages).unwrap();
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn of_the_blocks_of_forks_in_a_turn_the_least_counts() {
-        let block = |own: f64| format!("truant forks own={own} node=13.0 tracer=1.0\n");
+        let block = |own: f64| format!("truant forks own={own} least=1.0 node=2.0 tracer=1.0\n");
         let text: String = [9.0, 7.0, 6.0, 8.0].map(block).concat();
         let forks = Taken::read(&format!("{NOBODY}{text}")).unwrap();
         let forks = forks.get(Traced::Truant, Operation::Forks).unwrap();
@@ -223,7 +223,8 @@ mod tests {
     #[test]
     fn a_tracer_that_saw_nothing_has_no_figures() {
         let text = format!(
-            "{NOBODY}bpftrace pages own=10.0 node=13.0 tracer=0.0\nblind bpftrace ERROR: none \n"
+            "{NOBODY}bpftrace pages own=9.0 least=1.0 node=9.0 tracer=0.0\n\
+             blind bpftrace ERROR: none \n"
         );
         let taken = Taken::read(&text).unwrap();
         assert_eq!(taken.get(Traced::Bpftrace, Operation::Pages).err(), Some("ERROR: none"));
