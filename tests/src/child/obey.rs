@@ -11,17 +11,18 @@ use std::{
     time::Duration,
 };
 
+use memmap2::MmapMut;
 use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
 
 use crate::{
     clone,
-    workload::{self, Held},
+    workload::{self, Held, anonymous},
 };
 
 /// What the process has taken, and keeps until it ends.
 #[derive(Default)]
 struct Kept {
-    memory: Vec<Vec<u8>>,
+    memory: Vec<MmapMut>,
     work: Vec<Held>,
 }
 
@@ -81,11 +82,12 @@ fn act(verb: &str, rest: &str, kept: &mut Kept) -> io::Result<String> {
     Ok(String::new())
 }
 
-/// Memory that is really there, page by page.
-fn touched(bytes: usize) -> Vec<u8> {
-    let mut memory = vec![0; bytes];
-    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-    std::hint::black_box(memory)
+/// Memory that is really there, page by page, and stays in small ones: a huge page that the kernel
+/// makes of them is charged to wherever the process is then.
+fn touched(bytes: usize) -> MmapMut {
+    let mut map = anonymous(bytes).expect("memory can be had");
+    map.chunks_mut(4096).for_each(|page| page[0] = 1);
+    map
 }
 
 fn start_threads(count: usize) -> String {

@@ -190,7 +190,7 @@ impl Holdings {
 }
 
 /// Anonymous memory of this process alone, in small pages.
-pub(super) fn anonymous(bytes: usize) -> io::Result<MmapMut> {
+pub(crate) fn anonymous(bytes: usize) -> io::Result<MmapMut> {
     let map = MmapMut::map_anon(bytes)?;
     leave_as_it_is(&map);
     Ok(map)

@@ -13,6 +13,8 @@ use std::{
 
 use fastrand::Rng;
 
+pub(crate) use holdings::anonymous;
+
 use holdings::Holdings;
 
 pub(crate) use holdings::Held;
