@@ -50,8 +50,13 @@ fn tasks_in_the_same_places_share_them_and_ended_ones_leave_none() {
         let place = |id| (HierarchyId(id), Box::from(*b"/kubepods"));
         (0..13).map(place).collect()
     };
-    let seen =
-        (1..=5000).map(|pid| Input::TaskSeen { task: task(pid, pid), ppid: 1, places: places() });
+    let seen = (1..=5000).map(|pid| Input::TaskSeen {
+        task: task(pid, pid),
+        ppid: 1,
+        places: places(),
+        namespaces: None,
+        monitors: None,
+    });
     let forks = (1..=5000).map(|pid| {
         let task = task(pid + 5000, pid + 5000);
         Input::Forked { at: AT, parent_tid: pid, parent: pid, task }

@@ -63,7 +63,7 @@ impl Engine {
             Input::CgroupRenamed { at: _, key, name } => self.cgroup_renamed(key, name),
             Input::CgroupRemoved { at: _, key } => self.cgroup_removed(key, false),
             Input::CgroupReleased { at: _, key } => self.cgroup_removed(key, true),
-            Input::TaskSeen { task, ppid: _, places } => self.task_seen(&task, places),
+            Input::TaskSeen { task, ppid: _, places, .. } => self.task_seen(&task, places),
             Input::Moved { at, task, whole_process, from, to, mover } => {
                 self.moved(at, task, whole_process, (from, to), mover, out);
             }
@@ -83,8 +83,19 @@ impl Engine {
                 self.tasks.exited(tid, tgid);
                 self.findings.exited(tid, tgid);
             }
-            // A kill is no finding: what it means takes more than this engine knows yet.
-            Input::OomKill { .. } => {}
+            // What they mean takes more than this engine knows yet.
+            Input::OomKill { .. }
+            | Input::Placed { .. }
+            | Input::Runtime(_)
+            | Input::Container(_)
+            | Input::ContainerGone { .. }
+            | Input::View(_)
+            | Input::Limits(_)
+            | Input::Held(_)
+            | Input::Resident(_)
+            | Input::NodeMemory(_)
+            | Input::Unseen(_)
+            | Input::Audited { .. } => {}
             Input::Charges(deltas) => self.charges(&deltas),
             Input::Skipped { count } => self.book.skipped(count),
             Input::Recounted { counters, during } => {

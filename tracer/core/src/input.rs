@@ -4,6 +4,11 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+pub use crate::node::{
+    CgroupLimits, CgroupMount, ContainerFacts, Holding, Limit, Namespaces, NodeMemory,
+    RuntimeFacts, Unseen, View,
+};
+
 use crate::ids::{Actor, BootTime, CgroupKey, Comm, HierarchyId, Task};
 
 /// One thing that happened, or one thing that was found.
@@ -55,6 +60,44 @@ pub enum Input {
         ppid: u32,
         /// Its place in each hierarchy, as `/proc/PID/cgroup` has it in the host's view.
         places: Vec<(HierarchyId, Box<[u8]>)>,
+        /// Its namespaces; none of a thread, of a kernel thread, and where they are not known.
+        namespaces: Option<Namespaces>,
+        /// The id of the container, or of the pod's sandbox, that the process watches over by its
+        /// arguments, as containerd's shim and conmon do.
+        monitors: Option<String>,
+    },
+    /// The places of a process read once more, where no events tell of its moves.
+    Placed {
+        /// The task.
+        task: Task,
+        /// As in [`Self::TaskSeen`].
+        places: Vec<(HierarchyId, Box<[u8]>)>,
+    },
+    /// A container runtime, or why there is none to ask.
+    Runtime(Box<RuntimeFacts>),
+    /// What a runtime says of a container or of a pod's sandbox.
+    Container(Box<ContainerFacts>),
+    /// A runtime knows a container no more.
+    ContainerGone {
+        /// The container's id.
+        id: String,
+    },
+    /// What the processes in a mount namespace see of the cgroup hierarchies.
+    View(Box<View>),
+    /// Limits of cgroups, by their own files.
+    Limits(Vec<CgroupLimits>),
+    /// What memory cgroups hold, by their own files, at one moment.
+    Held(Vec<Holding>),
+    /// Resident memory of processes, in bytes.
+    Resident(Vec<(u32, u64)>),
+    /// The memory of the node.
+    NodeMemory(NodeMemory),
+    /// Something that an audit should have read and could not.
+    Unseen(Box<Unseen>),
+    /// All that an audit needs has been told: now it is judged.
+    Audited {
+        /// When.
+        at: BootTime,
     },
     /// A task was moved between two cgroups of one hierarchy, successfully.
     Moved {
@@ -180,10 +223,21 @@ impl Input {
             | Self::Exec { at, .. }
             | Self::Exited { at, .. }
             | Self::OomKill { at, .. }
+            | Self::Audited { at }
             | Self::IntervalEnded { at }
             | Self::Ended { at } => Some(*at),
             Self::Hierarchy(_)
             | Self::TaskSeen { .. }
+            | Self::Placed { .. }
+            | Self::Runtime(_)
+            | Self::Container(_)
+            | Self::ContainerGone { .. }
+            | Self::View(_)
+            | Self::Limits(_)
+            | Self::Held(_)
+            | Self::Resident(_)
+            | Self::NodeMemory(_)
+            | Self::Unseen(_)
             | Self::Unmoved { .. }
             | Self::Charges(_)
             | Self::Polled(_)
@@ -254,6 +308,8 @@ pub struct Facts {
     pub hooks: Vec<Hook>,
     /// The guarded subtrees as asked for; empty for any kubepods root.
     pub guard: Vec<String>,
+    /// Whether who could get out counts for the verdict as who is.
+    pub fail_on_exposed: bool,
     /// truant's own process.
     pub own_pid: u32,
 }

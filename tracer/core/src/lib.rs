@@ -14,6 +14,7 @@ pub mod input;
 mod ledger;
 mod losses;
 mod moves;
+pub mod node;
 pub mod path;
 mod places;
 pub mod report;

@@ -153,8 +153,12 @@ impl Engine {
             hierarchy,
             from,
             to,
-            mover,
+            mover: Some(mover),
             lost_controllers,
+            home: None,
+            mover_home: None,
+            limits: None,
+            resident: None,
         })));
         Some(kind)
     }

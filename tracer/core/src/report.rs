@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     ids::{Actor, BootTime, CgroupKey, Comm, Task},
-    input::{Facts, LossCause},
+    input::{CgroupMount, Facts, Limit, LossCause, RuntimeFacts, Unseen},
     path::Container,
 };
 
@@ -17,6 +17,8 @@ pub enum Report {
     Finding(Box<Finding>),
     /// Who charged what where in the interval that just ended.
     Charges(Ledger),
+    /// Who is out already, who could get out, and where the memory is.
+    Audit(Box<Audit>),
     /// Something was lost since the last such report.
     Loss {
         /// When it was noticed.
@@ -47,10 +49,19 @@ pub struct Finding {
     pub from: Place,
     /// Where it is now.
     pub to: Place,
-    /// Who did it: the writer of `cgroup.procs`, or the parent that chose the child's cgroup.
-    pub mover: Actor,
+    /// Who did it: the writer of `cgroup.procs`, or the parent that chose the child's cgroup. None
+    /// where nobody saw it happen.
+    pub mover: Option<Actor>,
     /// The controllers whose limits of the guarded subtree no longer hold for the task.
     pub lost_controllers: Vec<String>,
+    /// Whose task it is, wherever it may be.
+    pub home: Option<Box<Home>>,
+    /// Whose process moved it.
+    pub mover_home: Option<Box<Home>>,
+    /// The limits that held for it inside, and those that hold where it is.
+    pub limits: Option<LimitChange>,
+    /// Resident memory of its process in bytes, where that was read.
+    pub resident: Option<u64>,
 }
 
 /// The kinds of findings.
@@ -64,6 +75,179 @@ pub enum FindingKind {
     Moved,
     /// A task that had left is inside again.
     CameBack,
+    /// A task whose home is a pod was outside before anybody watched.
+    AlreadyOut,
+    /// A container's processes could get out.
+    Exposed,
+}
+
+/// The pod and the container that a task belongs to, wherever it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Home {
+    /// By their ids.
+    pub container: Container,
+    /// By the names the runtime has for them.
+    pub names: Option<Names>,
+    /// What tells so, strongest first. Without the witnesses that say nothing.
+    pub witnesses: Vec<Witness>,
+    /// False where the witnesses do not agree.
+    pub is_sure: bool,
+}
+
+/// A pod's and a container's names. None is "not known", or that it has none.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Names {
+    /// The pod.
+    pub pod: Option<String>,
+    /// The pod's namespace.
+    pub namespace: Option<String>,
+    /// The container.
+    pub container: Option<String>,
+    /// The container's image.
+    pub image: Option<String>,
+    /// The labels of both.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What can tell whose task one is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Witness {
+    /// The cgroup it is in, or was in before it was moved.
+    Cgroup,
+    /// The cgroup that it is still in, in another v1 hierarchy.
+    OtherHierarchy,
+    /// The runtime, which started the process.
+    Runtime,
+    /// Its parent, when it was forked.
+    Parent,
+    /// It shares the pid namespace of tasks whose home is known.
+    PidNamespace,
+    /// Likewise, the mount namespace.
+    MountNamespace,
+    /// Likewise, the cgroup namespace.
+    CgroupNamespace,
+    /// Likewise, the network namespace.
+    NetNamespace,
+    /// Likewise, the IPC namespace.
+    IpcNamespace,
+    /// A process above it is a container's first one, or is watched over by a shim or by conmon.
+    Ancestry,
+}
+
+/// What an audit comes to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Audit {
+    /// When.
+    pub at: BootTime,
+    /// The runtimes that were asked.
+    pub runtimes: Vec<RuntimeFacts>,
+    /// The pods whose processes are out, the one with most memory outside first.
+    pub pods: Vec<Strays>,
+    /// The processes outside of which the witnesses do not agree whose they are.
+    pub unsure: Vec<Finding>,
+    /// The containers whose processes could get out.
+    pub exposed: Vec<Exposure>,
+    /// Why a cgroup driver that is not the host's is in use, where it is.
+    pub mismatch: Option<Mismatch>,
+    /// What removed cgroups of pods still hold, most first.
+    pub dead: Vec<Dead>,
+    /// Where the node's memory is.
+    pub books: Option<Books>,
+    /// What could not be seen.
+    pub unseen: Vec<Unseen>,
+}
+
+/// The processes of one pod, or of one container without a pod, that are out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Strays {
+    /// Whose they are; of several containers of the pod, the first one's.
+    pub home: Home,
+    /// A finding each, by the cgroup they sit in.
+    pub processes: Vec<Finding>,
+    /// The memory cgroups that they sit in and what each holds in bytes, most first; of two of
+    /// which one is above the other, the one above alone.
+    pub cgroups: Vec<(Place, Option<u64>)>,
+    /// What the pod's own memory cgroup holds in bytes.
+    pub inside: Option<u64>,
+}
+
+/// A container whose processes could get out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Exposure {
+    /// Which.
+    pub home: Home,
+    /// A process of it.
+    pub task: Task,
+    /// The mounts that show a tree above the container's own cgroup and let cgroups be made in it.
+    pub mounts: Vec<(String, CgroupMount)>,
+    /// Whether it is in the host's cgroup namespace.
+    pub host_cgroups: Option<bool>,
+    /// Whether it may mount, or mount anew for writing, what it sees.
+    pub may_mount: Option<bool>,
+    /// Whether systemd is its first process, which makes use of it by itself.
+    pub runs_systemd: bool,
+}
+
+/// Pods laid out by one cgroup driver on a node run by another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mismatch {
+    /// The guarded root that says so.
+    pub root: Box<[u8]>,
+    /// The runtime that uses it, if one said so.
+    pub runtime: Option<String>,
+    /// The containers that run systemd as their first process there.
+    pub systemd: Vec<Home>,
+}
+
+/// Memory of removed cgroups.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dead {
+    /// The cgroup below which they were, or the removed one itself.
+    pub place: Place,
+    /// Bytes.
+    pub bytes: u64,
+    /// How many there are, where that is known.
+    pub count: Option<u64>,
+}
+
+/// Where the node's memory is, in bytes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Books {
+    /// All there is, less what is free.
+    pub used: u64,
+    /// All there is.
+    pub total: u64,
+    /// What the guarded subtrees account for.
+    pub guarded: u64,
+    /// What is charged to cgroups outside in which tasks of pods are.
+    pub outside: u64,
+}
+
+impl Books {
+    /// What is used and is neither: the node's own.
+    pub fn rest(&self) -> u64 {
+        self.used.saturating_sub(self.guarded).saturating_sub(self.outside)
+    }
+}
+
+/// The limits on the way up, the smallest of each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes.
+    pub memory: Option<Limit>,
+    /// Tasks.
+    pub pids: Option<Limit>,
+    /// Thousandths of a CPU.
+    pub cpu: Option<Limit>,
+}
+
+/// The limits before and after.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LimitChange {
+    /// At home.
+    pub before: Limits,
+    /// Where the task is.
+    pub after: Limits,
 }
 
 /// A cgroup, and what its path says.

@@ -25,6 +25,8 @@ impl Named for FindingKind {
             Self::BornOutside => "born_outside",
             Self::Moved => "moved",
             Self::CameBack => "came_back",
+            Self::AlreadyOut => "already_out",
+            Self::Exposed => "exposed",
         }
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn facts() -> Facts {
         memory: Some(HierarchyId(4)),
         hooks: hooks(),
         guard: vec![],
+        fail_on_exposed: false,
         own_pid: 4711,
     }
 }
@@ -110,8 +111,12 @@ pub(super) fn finding(kind: FindingKind, comm: &[u8], from: &[u8], to: &[u8]) ->
         hierarchy: "memory".to_owned(),
         from: place(11, from),
         to: place(12, to),
-        mover: Actor { pid: 77, comm: Comm::new(b"systemd") },
+        mover: Some(Actor { pid: 77, comm: Comm::new(b"systemd") }),
         lost_controllers: vec!["memory".to_owned()],
+        home: None,
+        mover_home: None,
+        limits: None,
+        resident: None,
     }
 }
 
@@ -125,7 +130,7 @@ pub(super) fn widest(name: &[u8]) -> Finding {
         hierarchy: String::from_utf8_lossy(&long).into_owned(),
         from: place(u64::MAX, &long),
         to: place(u64::MAX, &[b"/kubepods/", long.as_slice(), b"/x"].concat()),
-        mover: Actor { pid: u32::MAX, comm: Comm::new(name) },
+        mover: Some(Actor { pid: u32::MAX, comm: Comm::new(name) }),
         lost_controllers: vec![String::from_utf8_lossy(name).into_owned(); 9],
         ..finding(FindingKind::BornOutside, name, b"", b"")
     }

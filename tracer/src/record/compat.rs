@@ -9,13 +9,21 @@ use serde_json::Value;
 use super::schema;
 
 /// The version that is written, and the newest that is read.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Turns a line of one version into one of the next.
 type Fix = fn(Value) -> Value;
 
 /// The fix-up at index `n` lifts a line of version `n + 1` to version `n + 2`.
-const FIXES: [Fix; VERSION as usize - 1] = [];
+const FIXES: [Fix; VERSION as usize - 1] = [to_2];
+
+/// Version 2 says whether who could get out counts, and may say more of a task that was seen.
+fn to_2(mut line: Value) -> Value {
+    if let Some(Value::Object(facts)) = line.get_mut("started") {
+        facts.insert("fail_on_exposed".to_owned(), Value::Bool(false));
+    }
+    line
+}
 
 /// Reads a line, without its end, of a recording of `version`.
 pub(super) fn parse(version: u32, line: &[u8]) -> Result<schema::Input, serde_json::Error> {

@@ -118,9 +118,21 @@ fields! {
     wire::ChargeDelta { cgroup, pid, charged, uncharged, failures, limit_hits }
     core::Refusal, wire::Refusal { way, why, mend }
     core::Hook, wire::Hook { need, way, note, refused }
+    core::Namespaces, wire::Namespaces { pid, mount, cgroup, net, ipc }
+    core::RuntimeFacts, wire::RuntimeFacts { name, version, socket, cgroup_driver, trouble }
+    core::ContainerFacts, wire::ContainerFacts {
+        id, sandbox, pod_uid, pod, namespace, name, image, labels, pid, cgroup, memory_limit,
+        runtime,
+    }
+    core::View, wire::View { pid, init, host_cgroups, may_mount, host_users, mounts }
+    core::CgroupMount, wire::CgroupMount { hierarchy, root, at, writable }
+    core::CgroupLimits, wire::CgroupLimits { key, memory, pids, cpu }
+    core::Holding, wire::Holding { cgroup, bytes, own, dying }
+    core::NodeMemory, wire::NodeMemory { total, free, available }
+    core::Unseen, wire::Unseen { what, why, mend }
     core::Facts, wire::Facts {
         version, kernel, at, boot_epoch_ns, interval_ns, mode, hierarchies, memory, hooks, guard,
-        own_pid,
+        fail_on_exposed, own_pid,
     }
 }
 
@@ -130,12 +142,23 @@ variants! {
         Hierarchy(_),
         Charges(_),
         Polled(_),
+        Runtime(_),
+        Container(_),
+        View(_),
+        Limits(_),
+        Held(_),
+        Resident(_),
+        NodeMemory(_),
+        Unseen(_),
         ;
         CgroupMade { at, key, parent, name },
         CgroupRenamed { at, key, name },
         CgroupRemoved { at, key },
         CgroupReleased { at, key },
-        TaskSeen { task, ppid, places },
+        TaskSeen { task, ppid, places, namespaces, monitors },
+        Placed { task, places },
+        ContainerGone { id },
+        Audited { at },
         Moved { at, task, whole_process, from, to, mover },
         Unmoved { count },
         Skipped { count },
@@ -148,6 +171,24 @@ variants! {
         Lost { cause, count },
         IntervalEnded { at },
         Ended { at },
+    }
+}
+
+impl Convert<wire::Limit> for core::Limit {
+    fn convert(self) -> wire::Limit {
+        match self {
+            Self::Unlimited => wire::Limit::Unlimited,
+            Self::Of(most) => wire::Limit::Of(most),
+        }
+    }
+}
+
+impl Convert<core::Limit> for wire::Limit {
+    fn convert(self) -> core::Limit {
+        match self {
+            Self::Unlimited => core::Limit::Unlimited,
+            Self::Of(most) => core::Limit::Of(most),
+        }
     }
 }
 

@@ -29,8 +29,11 @@ fn about_cgroups() -> impl Strategy<Value = Input> {
 
 fn about_tasks() -> impl Strategy<Value = Input> {
     prop_oneof![
-        (task(), n32(), vec((n32().prop_map(HierarchyId), name()), 0..4))
-            .prop_map(|(task, ppid, places)| Input::TaskSeen { task, ppid, places }),
+        (task(), n32(), vec((n32().prop_map(HierarchyId), name()), 0..4)).prop_map(
+            |(task, ppid, places)| {
+                Input::TaskSeen { task, ppid, places, namespaces: None, monitors: None }
+            }
+        ),
         (at(), task(), any::<bool>(), option::of(n64()), key(), actor()).prop_map(
             |(at, task, whole_process, from, to, mover)| Input::Moved {
                 at,
@@ -156,6 +159,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 memory,
                 hooks,
                 guard,
+                fail_on_exposed: own_pid % 2 == 1,
                 own_pid,
             }
         },
@@ -216,7 +220,7 @@ pub(super) fn one_of_each() -> Vec<Input> {
         Input::CgroupMade { at: None, key, parent: None, name: Box::default() },
         Input::CgroupMade { at: Some(at), key, parent: Some(1), name: Box::from(*b"a b") },
         Input::CgroupRenamed { at, key, name: Box::from(*b"\xc3\x28") },
-        Input::TaskSeen { task, ppid: 1, places },
+        Input::TaskSeen { task, ppid: 1, places, namespaces: None, monitors: None },
         Input::Moved { at, task, whole_process: true, from: Some(1), to: key, mover: actor },
         Input::Moved { at, task, whole_process: false, from: None, to: key, mover: actor },
         Input::Unmoved { count: 3 },
@@ -256,6 +260,7 @@ fn one_facts(at: BootTime, memory: &Hierarchy) -> Facts {
         memory: Some(memory.id),
         hooks: vec![hook],
         guard: vec!["/docker".to_owned()],
+        fail_on_exposed: false,
         own_pid: 4711,
     }
 }

@@ -22,25 +22,108 @@ pub(super) struct Header {
 pub(super) enum Input {
     Started(Box<Facts>),
     Hierarchy(Hierarchy),
-    CgroupMade { at: Option<u64>, key: Key, parent: Option<u64>, name: Bytes },
-    CgroupRenamed { at: u64, key: Key, name: Bytes },
-    CgroupRemoved { at: u64, key: Key },
-    CgroupReleased { at: u64, key: Key },
-    TaskSeen { task: Task, ppid: u32, places: Vec<(u32, Bytes)> },
-    Moved { at: u64, task: Task, whole_process: bool, from: Option<u64>, to: Key, mover: Actor },
-    Unmoved { count: u64 },
-    Forked { at: u64, parent_tid: u32, parent: u32, task: Task },
-    Born { at: u64, parent_tid: u32, parent: Actor, task: Task, from: u64, to: u64 },
-    Exec { at: u64, pid: u32, comm: Comm },
-    Exited { at: u64, tid: u32, tgid: u32 },
-    OomKill { at: u64, pid: u32 },
+    CgroupMade {
+        at: Option<u64>,
+        key: Key,
+        parent: Option<u64>,
+        name: Bytes,
+    },
+    CgroupRenamed {
+        at: u64,
+        key: Key,
+        name: Bytes,
+    },
+    CgroupRemoved {
+        at: u64,
+        key: Key,
+    },
+    CgroupReleased {
+        at: u64,
+        key: Key,
+    },
+    TaskSeen {
+        task: Task,
+        ppid: u32,
+        places: Vec<(u32, Bytes)>,
+        namespaces: Option<Namespaces>,
+        monitors: Option<String>,
+    },
+    Placed {
+        task: Task,
+        places: Vec<(u32, Bytes)>,
+    },
+    Runtime(Box<RuntimeFacts>),
+    Container(Box<ContainerFacts>),
+    ContainerGone {
+        id: String,
+    },
+    View(Box<View>),
+    Limits(Vec<CgroupLimits>),
+    Held(Vec<Holding>),
+    Resident(Vec<(u32, u64)>),
+    NodeMemory(NodeMemory),
+    Unseen(Box<Unseen>),
+    Audited {
+        at: u64,
+    },
+    Moved {
+        at: u64,
+        task: Task,
+        whole_process: bool,
+        from: Option<u64>,
+        to: Key,
+        mover: Actor,
+    },
+    Unmoved {
+        count: u64,
+    },
+    Forked {
+        at: u64,
+        parent_tid: u32,
+        parent: u32,
+        task: Task,
+    },
+    Born {
+        at: u64,
+        parent_tid: u32,
+        parent: Actor,
+        task: Task,
+        from: u64,
+        to: u64,
+    },
+    Exec {
+        at: u64,
+        pid: u32,
+        comm: Comm,
+    },
+    Exited {
+        at: u64,
+        tid: u32,
+        tgid: u32,
+    },
+    OomKill {
+        at: u64,
+        pid: u32,
+    },
     Charges(Vec<ChargeDelta>),
     Polled(Vec<Usage>),
-    Skipped { count: u64 },
-    Recounted { counters: Vec<Counter>, during: Vec<ChargeDelta> },
-    Lost { cause: LossCause, count: u64 },
-    IntervalEnded { at: u64 },
-    Ended { at: u64 },
+    Skipped {
+        count: u64,
+    },
+    Recounted {
+        counters: Vec<Counter>,
+        during: Vec<ChargeDelta>,
+    },
+    Lost {
+        cause: LossCause,
+        count: u64,
+    },
+    IntervalEnded {
+        at: u64,
+    },
+    Ended {
+        at: u64,
+    },
 }
 
 /// Declares a struct of a line.
@@ -60,6 +143,52 @@ record!(Usage { cgroup: u64, bytes: u64 });
 record!(Counter { cgroup: u64, bytes: Option<u64> });
 record!(Hook { need: Need, way: Option<Way>, note: Option<String>, refused: Vec<Refusal> });
 record!(Refusal { way: Way, why: String, mend: Option<String> });
+record!(Namespaces {
+    pid: Option<u32>,
+    mount: Option<u32>,
+    cgroup: Option<u32>,
+    net: Option<u32>,
+    ipc: Option<u32>,
+});
+record!(RuntimeFacts {
+    name: String,
+    version: String,
+    socket: String,
+    cgroup_driver: Option<String>,
+    trouble: Option<String>,
+});
+record!(ContainerFacts {
+    id: String,
+    sandbox: Option<String>,
+    pod_uid: Option<String>,
+    pod: Option<String>,
+    namespace: Option<String>,
+    name: Option<String>,
+    image: Option<String>,
+    labels: Vec<(String, String)>,
+    pid: Option<u32>,
+    cgroup: Option<Bytes>,
+    memory_limit: Option<u64>,
+    runtime: String,
+});
+record!(View {
+    pid: u32,
+    init: Option<Comm>,
+    host_cgroups: Option<bool>,
+    may_mount: Option<bool>,
+    host_users: Option<bool>,
+    mounts: Vec<CgroupMount>,
+});
+record!(CgroupMount { hierarchy: u32, root: Bytes, at: Bytes, writable: bool });
+record!(CgroupLimits {
+    key: Key,
+    memory: Option<Limit>,
+    pids: Option<Limit>,
+    cpu: Option<Limit>,
+});
+record!(Holding { cgroup: u64, bytes: u64, own: Option<u64>, dying: Option<u64> });
+record!(NodeMemory { total: u64, free: u64, available: u64 });
+record!(Unseen { what: String, why: String, mend: Option<String> });
 record!(ChargeDelta {
     cgroup: u64,
     pid: Option<u32>,
@@ -79,8 +208,17 @@ record!(Facts {
     memory: Option<u32>,
     hooks: Vec<Hook>,
     guard: Vec<String>,
+    fail_on_exposed: bool,
     own_pid: u32,
 });
+
+/// A limit.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Limit {
+    Unlimited,
+    Of(u64),
+}
 
 /// Declares an enum of names, and the ways from and to the core's.
 macro_rules! names {

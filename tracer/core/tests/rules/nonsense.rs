@@ -8,7 +8,7 @@ use truant_core::{
     report::Report,
 };
 
-use crate::scenario::v2;
+use crate::scenario::{seen, v2};
 
 /// Few numbers, so that inputs meet.
 fn small() -> impl Strategy<Value = u32> {
@@ -73,7 +73,7 @@ fn tasks() -> impl Strategy<Value = Input> {
     let path = name().prop_map(|name| [b"/".as_slice(), &name].concat().into_boxed_slice());
     let places = proptest::collection::vec(((0_u32..3).prop_map(HierarchyId), path), 0..4);
     prop_oneof![
-        (task(), places).prop_map(|(task, places)| Input::TaskSeen { task, ppid: 1, places }),
+        (task(), places).prop_map(|(task, places)| seen(task, 1, places)),
         (task(), any::<bool>(), proptest::option::of(0_u64..12), cgroup()).prop_map(
             move |(task, whole_process, from, to)| Input::Moved {
                 at,

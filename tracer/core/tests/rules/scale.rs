@@ -7,7 +7,7 @@ use truant_core::{
     report::Report,
 };
 
-use crate::scenario::v2;
+use crate::scenario::{seen, v2};
 
 const TASKS: u32 = 20_000;
 const PODS: u64 = 500;
@@ -48,7 +48,7 @@ fn every_task_leaves_in_two_of_ten_hierarchies_and_is_found() {
     for pid in 1..=TASKS {
         let path = format!("/kubepods/p{}", u64::from(pid) % PODS);
         let places = hierarchies().map(|id| (id, path.as_bytes().into())).collect();
-        engine.feed(Input::TaskSeen { task: task(pid), ppid: 1, places }, &mut out);
+        engine.feed(seen(task(pid), 1, places), &mut out);
     }
     let mover = Actor { pid: 7, comm: Comm::default() };
     for pid in 1..=TASKS {

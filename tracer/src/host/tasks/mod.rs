@@ -178,7 +178,13 @@ impl<'a> Scan<'a> {
         let start = BootTime(stat.start_ticks.saturating_mul(self.tick_ns));
         let tid = if is_thread { stat.pid } else { tgid };
         let task = Task { tid, tgid, start, comm: stat.comm };
-        (self.emit)(Input::TaskSeen { task, ppid: stat.ppid, places });
+        (self.emit)(Input::TaskSeen {
+            task,
+            ppid: stat.ppid,
+            places,
+            namespaces: None,
+            monitors: None,
+        });
         Ok(())
     }
 

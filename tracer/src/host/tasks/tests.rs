@@ -29,7 +29,7 @@ fn seen(tree: &Tree) -> (Vec<String>, TaskScan) {
     let tick = 1_000_000_000 / clock_ticks_per_second();
     let mut list = Vec::new();
     let scan = tree.host().scan_tasks(&mut |input| {
-        let Input::TaskSeen { task, ppid: 1, places } = input else {
+        let Input::TaskSeen { task, ppid: 1, places, .. } = input else {
             panic!("not a task: {input:?}");
         };
         let places: Vec<_> = places

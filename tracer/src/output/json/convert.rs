@@ -16,6 +16,7 @@ pub(super) fn lines<'a>(report: &'a Report, clock: &Clock) -> Vec<Line<'a>> {
         Report::Header(facts) => vec![Line::Header(header(facts, clock))],
         Report::Finding(it) => vec![Line::Finding(finding(it, clock))],
         Report::Charges(ledger) => charges(ledger, clock).map(Line::Charges).collect(),
+        Report::Audit(_) => vec![],
         Report::Loss { at, cause, count } => vec![Line::Loss(loss(*at, *cause, *count, clock))],
         Report::Summary(it) => vec![Line::Summary(summary(it, clock))],
     }
@@ -78,7 +79,7 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         to: path(to),
         to_id: to.key.map(|key| key.id),
         to_container: container(to.container.as_ref()),
-        mover: wire::Mover { pid: mover.pid, comm: escape(mover.comm.as_bytes()) },
+        mover: mover.map(|it| wire::Mover { pid: it.pid, comm: escape(it.comm.as_bytes()) }),
         lost_controllers: &finding.lost_controllers,
     }
 }

@@ -71,7 +71,7 @@ pub(super) struct Finding<'a> {
     pub(super) to: Option<String>,
     pub(super) to_id: Option<u64>,
     pub(super) to_container: Option<Container<'a>>,
-    pub(super) mover: Mover,
+    pub(super) mover: Option<Mover>,
     pub(super) lost_controllers: &'a [String],
 }
 

@@ -4,7 +4,10 @@
 
 use anstyle::Style;
 
-use truant_core::report::{Finding, FindingKind, Place};
+use truant_core::{
+    ids::Actor,
+    report::{Finding, FindingKind, Place},
+};
 
 use super::{
     COLUMNS,
@@ -58,13 +61,15 @@ impl Words {
         let thread = if finding.whole_process { String::new() } else { format!("/{}", task.tid) };
         let comm = shorten::name(task.comm.as_bytes(), room);
         let hierarchy = shorten::name(finding.hierarchy.as_bytes(), room);
-        let by = shorten::name(mover.comm.as_bytes(), room);
+        let by = |mover: &Actor| {
+            format!(" by {} {}", mover.pid, shorten::name(mover.comm.as_bytes(), room))
+        };
         Self {
             time: clock.short(finding.at),
             kind: format!("{} ", finding.kind.words()),
             task: format!("{}{thread} {comm} ", task.tgid),
             hierarchy: format!("{hierarchy}:"),
-            mover: format!(" by {} {by}", mover.pid),
+            mover: mover.as_ref().map(by).unwrap_or_default(),
         }
     }
 
@@ -112,8 +117,8 @@ fn lost(finding: &Finding) -> String {
 
 fn style(kind: FindingKind) -> Style {
     match kind {
-        FindingKind::Left | FindingKind::BornOutside => palette::BAD,
-        FindingKind::Moved => palette::WARN,
+        FindingKind::Left | FindingKind::BornOutside | FindingKind::AlreadyOut => palette::BAD,
+        FindingKind::Moved | FindingKind::Exposed => palette::WARN,
         FindingKind::CameBack => palette::GOOD,
     }
 }

@@ -68,6 +68,7 @@ fn lines(report: &Report, clock: &Clock) -> Vec<Line> {
         Report::Header(facts) => header::lines(facts),
         Report::Finding(finding) => vec![finding::line(finding, clock)],
         Report::Charges(ledger) => ledger::lines(ledger, clock),
+        Report::Audit(_) => vec![],
         Report::Loss { at, cause, count } => vec![summary::loss(*at, *cause, *count, clock)],
         Report::Summary(summary) => summary::lines(summary, clock),
     }

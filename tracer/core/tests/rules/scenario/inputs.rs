@@ -48,9 +48,7 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
         }
         ["rm", cgroup] => Input::CgroupRemoved { at, key: key(cgroup) },
         ["free", cgroup] => Input::CgroupReleased { at, key: key(cgroup) },
-        ["seen", who, ref places @ ..] => {
-            Input::TaskSeen { task: task(who), ppid: 1, places: places.iter().map(place).collect() }
-        }
+        ["seen", who, ref places @ ..] => seen(task(who), 1, places.iter().map(place).collect()),
         [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
             at,
             task: task(who),
@@ -171,4 +169,9 @@ fn number(text: &str) -> u64 {
 
 fn small(text: &str) -> u32 {
     text.parse().expect("a small number")
+}
+
+/// A task that a scan found, of which only its places are known.
+pub(crate) fn seen(task: Task, ppid: u32, places: Vec<(HierarchyId, Box<[u8]>)>) -> Input {
+    Input::TaskSeen { task, ppid, places, namespaces: None, monitors: None }
 }

@@ -6,6 +6,8 @@
 mod inputs;
 mod reports;
 
+pub(crate) use inputs::seen;
+
 use truant_core::{
     Engine,
     ids::HierarchyId,

@@ -21,6 +21,7 @@ pub(crate) fn line(report: &Report) -> String {
         Report::Charges(ledger) => {
             std::iter::once("ledger\n".into()).chain(ledger.rows.iter().map(row)).collect()
         }
+        Report::Audit(_) => "audit\n".into(),
         Report::Loss { cause, count, .. } => format!("loss {cause:?} {count}\n"),
         Report::Summary(sum) => format!(
             "{:?}, {} moves, {} unmoved, {:?}, {:?}, {:?}\n",
@@ -36,7 +37,8 @@ fn finding(found: &Finding) -> String {
         [] => String::new(),
         some => format!(" lost {}", some.join(",")),
     };
-    let (who, from, to, mover) = (who(task), path(from), path(to), mover.pid);
+    let (who, from, to, mover) =
+        (who(task), path(from), path(to), mover.map_or(0, |mover| mover.pid));
     format!("{kind:?} {who} {hierarchy} {from} -> {to} by {mover}{lost}\n")
 }
 
