@@ -1,15 +1,18 @@
 //! The engine: takes each input to those it concerns. It knows none of their rules.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
 
 use crate::{
+    audit::Gathered,
     findings::Findings,
     guard::Guard,
+    homes::Homes,
     ids::{BootTime, CgroupKey, HierarchyId, Task},
     input::{ChargeDelta, Facts, Hook, Input, LossCause, Need},
     ledger::{Book, Context},
     losses::Losses,
     moves::Moves,
+    node::Namespaces,
     places::Spot,
     report::{FindingKind, Report, Summary, Verdict},
     tasks::Tasks,
@@ -31,6 +34,8 @@ pub struct Engine {
     pub(crate) losses: Losses,
     pub(crate) moves: Moves,
     pub(crate) book: Book,
+    pub(crate) homes: Homes,
+    pub(crate) gathered: Gathered,
     now: BootTime,
     ended: bool,
 }
@@ -63,16 +68,22 @@ impl Engine {
             Input::CgroupRenamed { at: _, key, name } => self.cgroup_renamed(key, name),
             Input::CgroupRemoved { at: _, key } => self.cgroup_removed(key, false),
             Input::CgroupReleased { at: _, key } => self.cgroup_removed(key, true),
-            Input::TaskSeen { task, ppid: _, places, .. } => self.task_seen(&task, places),
+            Input::TaskSeen { task, ppid, places, namespaces, monitors } => {
+                let origin = (ppid, namespaces.unwrap_or_default(), monitors);
+                self.task_seen(&task, places, origin);
+            }
+            Input::Placed { task, places } => self.placed(&task, places),
             Input::Moved { at, task, whole_process, from, to, mover } => {
                 self.moved(at, task, whole_process, (from, to), mover, out);
             }
             Input::Unmoved { count } => self.moves.add_unmoved(count),
             Input::Forked { at: _, parent_tid, parent, task } => {
                 self.tasks.forked((parent, parent_tid), &task, None);
+                self.homes.forked(parent, &task);
             }
             Input::Born { at, parent_tid, parent, task, from, to } => {
                 self.tasks.forked((parent.pid, parent_tid), &task, Some(to));
+                self.homes.forked(parent.pid, &task);
                 self.born(at, task, (from, to), parent, out);
             }
             Input::Exec { at: _, pid, comm } => {
@@ -82,20 +93,22 @@ impl Engine {
             Input::Exited { at: _, tid, tgid } => {
                 self.tasks.exited(tid, tgid);
                 self.findings.exited(tid, tgid);
+                if tid == tgid {
+                    self.homes.exited(tgid);
+                }
             }
-            // What they mean takes more than this engine knows yet.
-            Input::OomKill { .. }
-            | Input::Placed { .. }
-            | Input::Runtime(_)
-            | Input::Container(_)
-            | Input::ContainerGone { .. }
-            | Input::View(_)
-            | Input::Limits(_)
-            | Input::Held(_)
-            | Input::Resident(_)
-            | Input::NodeMemory(_)
-            | Input::Unseen(_)
-            | Input::Audited { .. } => {}
+            Input::Runtime(facts) => self.homes.roster.runtime(*facts),
+            Input::Container(facts) => self.homes.roster.container(facts),
+            Input::ContainerGone { id } => self.homes.roster.gone(&id),
+            Input::View(view) => self.gathered.view(view),
+            Input::Limits(limits) => self.gathered.limits(limits),
+            Input::Held(held) => self.gathered.held(held),
+            Input::Resident(resident) => self.gathered.resident(resident),
+            Input::NodeMemory(memory) => self.gathered.memory(memory),
+            Input::Unseen(unseen) => self.gathered.unseen(*unseen),
+            Input::Audited { at } => self.audited(at, out),
+            // A kill is no finding: what it means takes more than this engine knows yet.
+            Input::OomKill { .. } => {}
             Input::Charges(deltas) => self.charges(&deltas),
             Input::Skipped { count } => self.book.skipped(count),
             Input::Recounted { counters, during } => {
@@ -154,7 +167,12 @@ impl Engine {
 
     /// Whether this is truant itself.
     pub(crate) fn is_own(&self, task: &Task) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.own_pid == task.tgid)
+        self.is_own_pid(task.tgid)
+    }
+
+    /// Whether this is truant's own process.
+    pub(crate) fn is_own_pid(&self, pid: u32) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.own_pid == pid)
     }
 
     fn start(&mut self, facts: Box<Facts>, out: &mut Vec<Report>) {
@@ -201,17 +219,30 @@ impl Engine {
         self.forget_surplus();
     }
 
-    fn task_seen(&mut self, task: &Task, places: Vec<(HierarchyId, Box<[u8]>)>) {
+    fn task_seen(
+        &mut self,
+        task: &Task,
+        places: Vec<(HierarchyId, Box<[u8]>)>,
+        (parent, namespaces, monitors): (u32, Namespaces, Option<String>),
+    ) {
+        let inside = places.iter().find_map(|(_, path)| self.guarded_container(path));
+        self.homes.seen(task, parent, namespaces, monitors, inside);
+        let places = self.spots(places);
+        self.tasks.seen(task, places);
+    }
+
+    /// Paths as the numbers of the cgroups that have them now.
+    pub(crate) fn spots(&self, places: Vec<(HierarchyId, Box<[u8]>)>) -> Vec<(HierarchyId, Spot)> {
         let spot = |(hierarchy, path): (HierarchyId, Box<[u8]>)| {
             let known = self.tree.find(hierarchy, &path);
             (hierarchy, known.map_or_else(|| Spot::Path(path.into()), |key| Spot::Id(key.id)))
         };
-        let places = places.into_iter().map(spot).collect();
-        self.tasks.seen(task, places);
+        places.into_iter().map(spot).collect()
     }
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.losses.count(LossCause::Recursion, self.book.given_up(false));
+        self.gathered.outdate_limits();
         let all_known = self.knows_all_memory();
         let Self { tree, guard, tasks, losses, book, .. } = self;
         let ledger = book.end_interval(at, Context { tree, guard, tasks, losses, all_known });
@@ -261,6 +292,16 @@ impl Engine {
         out.push(Report::Summary(Box::new(self.summary(at))));
     }
 
+    /// Whether a finding makes the verdict.
+    fn counts(&self, kind: FindingKind) -> bool {
+        let fails_on_exposed = self.facts.as_ref().is_some_and(|facts| facts.fail_on_exposed);
+        match kind {
+            FindingKind::CameBack => false,
+            FindingKind::Exposed => fails_on_exposed,
+            _ => true,
+        }
+    }
+
     fn summary(&self, at: BootTime) -> Summary {
         let hooks = self.facts.iter().flat_map(|facts| &facts.hooks);
         let blind: Vec<_> = hooks.filter(|hook| hook.way.is_none()).map(|hook| hook.need).collect();
@@ -269,8 +310,10 @@ impl Engine {
         let main = |need: &Need| matches!(need, Need::Moves | Need::Charges);
         let verdict = if !lost.is_empty() || blind.iter().any(main) {
             Verdict::Inconclusive
-        } else if findings.keys().any(|kind| *kind != FindingKind::CameBack) {
+        } else if findings.keys().any(|kind| self.counts(*kind)) {
             Verdict::Found
+        } else if self.gathered.has_missed() {
+            Verdict::Inconclusive
         } else {
             Verdict::Clean
         };

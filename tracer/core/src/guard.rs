@@ -72,6 +72,11 @@ impl Guard {
         None
     }
 
+    /// Whether it guards any kubepods root.
+    pub(crate) fn is_default(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// Whether `path` is a guarded root itself.
     pub fn is_root(&self, path: &[u8]) -> bool {
         self.root(path) == Some(path.len())

@@ -4,11 +4,13 @@
 
 extern crate alloc;
 
+mod audit;
 #[cfg(test)]
 mod bounds;
 mod engine;
 mod findings;
 pub mod guard;
+mod homes;
 pub mod ids;
 pub mod input;
 mod ledger;

@@ -6,10 +6,11 @@ use alloc::{boxed::Box, format, string::String, vec::Vec};
 use crate::{
     engine::Engine,
     findings::Step,
+    homes::Clues,
     ids::{Actor, BootTime, CgroupKey, HierarchyId, Task},
     input::LossCause,
     places::Spot,
-    report::{Finding, FindingKind, Place, Report},
+    report::{Finding, FindingKind, Home, Place, Report, Witness},
 };
 
 /// How many moves there were.
@@ -58,13 +59,17 @@ impl Engine {
         let hierarchy = to.hierarchy;
         let from = match from.map(Spot::Id).or_else(|| self.tasks.spot(&task, hierarchy).cloned()) {
             Some(spot) => self.spot_place(hierarchy, &spot),
-            None => Place { key: None, path: None, container: None },
+            None => Place::unknown(),
         };
         let to = self.tree.place(to);
         let transit = Transit { at, task, whole_process, hierarchy, from, to, mover, born: false };
         let threads = if whole_process { self.threads_back(&transit) } else { Vec::new() };
         if let Some(key) = transit.to.key {
             self.tasks.moved(&task, whole_process, hierarchy, key.id);
+        }
+        let inside = transit.to.path.as_deref().and_then(|path| self.guarded_container(path));
+        if let Some(container) = inside {
+            self.homes.entered(task.tgid, &container);
         }
         let back = if is_same(&transit) {
             self.moves.add_unmoved(1);
@@ -143,6 +148,9 @@ impl Engine {
         let known = self.tree.hierarchy_of(hierarchy);
         let controllers = known.map_or(&[][..], |known| &known.controllers);
         let (kind, lost_controllers) = self.findings.judge(&task, hierarchy, &step, controllers)?;
+        let home = self.home_before(&transit);
+        let mover_home = self.home(transit.mover.pid, &Clues::default());
+        let limits = self.limits_between(hierarchy, transit.from.key, transit.to.key);
         let hierarchy = self.hierarchy_name(hierarchy);
         let Transit { at, whole_process, from, to, mover, .. } = transit;
         out.push(Report::Finding(Box::new(Finding {
@@ -155,15 +163,26 @@ impl Engine {
             to,
             mover: Some(mover),
             lost_controllers,
-            home: None,
-            mover_home: None,
-            limits: None,
+            home: home.map(Box::new),
+            mover_home: mover_home.map(Box::new),
+            limits,
             resident: None,
         })));
         Some(kind)
     }
 
-    fn spot_place(&self, hierarchy: HierarchyId, spot: &Spot) -> Place {
+    /// Whose a task is that got from one place to another: whose it was there, if that is a pod's.
+    fn home_before(&self, transit: &Transit) -> Option<Home> {
+        let from = transit.from.path.as_deref().and_then(|path| self.guarded_container(path));
+        let Some(container) = from else {
+            return self.home(transit.task.tgid, &Clues::default());
+        };
+        let witness = if transit.born { Witness::Parent } else { Witness::Cgroup };
+        Some(Home { witnesses: Vec::from([witness]), ..self.home_of(&container) })
+    }
+
+    /// A cgroup by what is known of it.
+    pub(crate) fn spot_place(&self, hierarchy: HierarchyId, spot: &Spot) -> Place {
         match spot {
             Spot::Id(id) => self.tree.place(CgroupKey { hierarchy, id: *id }),
             Spot::Path(path) => self.tree.place_at(hierarchy, path),
@@ -171,7 +190,7 @@ impl Engine {
     }
 
     /// `v2`, the controllers, or `name=…`; a number where the hierarchy was never told of.
-    fn hierarchy_name(&self, id: HierarchyId) -> String {
+    pub(crate) fn hierarchy_name(&self, id: HierarchyId) -> String {
         match self.tree.hierarchy_of(id) {
             Some(known) if !known.name.is_empty() => known.name.clone(),
             None if id != HierarchyId::V2 => format!("id={}", id.0),

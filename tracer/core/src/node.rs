@@ -94,6 +94,9 @@ pub struct CgroupMount {
     pub at: Box<[u8]>,
     /// Whether cgroups can be made in it: neither the mount nor the file system is read-only.
     pub writable: bool,
+    /// Whether the kernel keeps tasks of a cgroup namespace inside of it (`nsdelegate`), and the
+    /// process is in one of its own.
+    pub is_fenced: bool,
 }
 
 /// A limit.

@@ -4,7 +4,7 @@
 use alloc::{borrow::ToOwned, string::String};
 
 /// What a cgroup path says of the pod and the container.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Container {
     /// The pod's uid, with dashes as Kubernetes writes it; none outside Kubernetes. Static pods
     /// have the 32 digits of a hash, without dashes.
@@ -35,6 +35,12 @@ pub fn container(path: &[u8]) -> Option<Container> {
         }
     }
     (pod_uid.is_some() || container_id.is_some()).then_some(Container { pod_uid, container_id })
+}
+
+/// Whether `path` is `top` or lies below it.
+pub(crate) fn is_at_or_below(path: &[u8], top: &[u8]) -> bool {
+    let rest = path.strip_prefix(top);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || top == b"/")
 }
 
 /// `pod<uid>` (cgroupfs) or `[…-]kubepods[-burstable|-besteffort]-pod<uid>.slice` (systemd).

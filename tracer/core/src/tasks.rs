@@ -56,6 +56,36 @@ impl Tasks {
         self.put(task, places);
     }
 
+    /// The places of a task read again: they count, whatever was known.
+    pub(crate) fn placed(&mut self, task: &Task, places: Vec<(HierarchyId, Spot)>) {
+        if self.own_places(task).is_some() {
+            let places = self.pool.take(places);
+            self.put(task, places);
+        }
+    }
+
+    /// Every process, and every thread that is elsewhere than its leader, with their places.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Task, &Places)> {
+        let processes = self.processes.iter().map(|(pid, it)| {
+            (Task { tid: *pid, tgid: *pid, start: it.start, comm: it.comm }, &it.places)
+        });
+        let threads = self.threads.iter().map(|((tgid, tid), it)| {
+            let comm = self.comm(*tgid).unwrap_or_default();
+            (Task { tid: *tid, tgid: *tgid, start: it.start, comm }, &it.places)
+        });
+        processes.chain(threads)
+    }
+
+    /// Where a process is in every hierarchy.
+    pub(crate) fn places_of_process(&self, pid: u32) -> Option<&Places> {
+        self.processes.get(&pid).map(|process| &process.places)
+    }
+
+    /// When a process was started.
+    pub(crate) fn start(&self, pid: u32) -> Option<BootTime> {
+        self.processes.get(&pid).map(|process| process.start)
+    }
+
     /// A new task, where its creator is but for `v2`, the id of another cgroup there.
     pub(crate) fn forked(&mut self, parent: (u32, u32), task: &Task, v2: Option<u64>) {
         if self.own_places(task).is_some() {

@@ -85,6 +85,17 @@ impl Tree {
         self.hierarchies.get(&id)
     }
 
+    /// The hierarchies that are known.
+    pub(crate) fn hierarchies(&self) -> impl Iterator<Item = HierarchyId> {
+        self.hierarchies.keys().copied()
+    }
+
+    /// The hierarchy of a controller.
+    pub(crate) fn hierarchy_with(&self, controller: &str) -> Option<HierarchyId> {
+        let has = |it: &&Hierarchy| it.controllers.iter().any(|name| name == controller);
+        self.hierarchies.values().find(has).map(|it| it.id)
+    }
+
     /// Adds a cgroup, unless it is known.
     pub(crate) fn made(&mut self, key: CgroupKey, parent: Option<u64>, name: Box<[u8]>) -> Made {
         if self.nodes.contains_key(&key) {

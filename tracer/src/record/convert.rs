@@ -125,7 +125,7 @@ fields! {
         runtime,
     }
     core::View, wire::View { pid, init, host_cgroups, may_mount, host_users, mounts }
-    core::CgroupMount, wire::CgroupMount { hierarchy, root, at, writable }
+    core::CgroupMount, wire::CgroupMount { hierarchy, root, at, writable, is_fenced }
     core::CgroupLimits, wire::CgroupLimits { key, memory, pids, cpu }
     core::Holding, wire::Holding { cgroup, bytes, own, dying }
     core::NodeMemory, wire::NodeMemory { total, free, available }

@@ -179,7 +179,7 @@ record!(View {
     host_users: Option<bool>,
     mounts: Vec<CgroupMount>,
 });
-record!(CgroupMount { hierarchy: u32, root: Bytes, at: Bytes, writable: bool });
+record!(CgroupMount { hierarchy: u32, root: Bytes, at: Bytes, writable: bool, is_fenced: bool });
 record!(CgroupLimits {
     key: Key,
     memory: Option<Limit>,

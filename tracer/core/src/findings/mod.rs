@@ -71,6 +71,20 @@ impl Findings {
         Some((kind, if loses { controllers.to_vec() } else { Vec::new() }))
     }
 
+    /// Notes that a task is outside, though nobody saw it leave.
+    pub(crate) fn found(&mut self, task: &Task, hierarchy: HierarchyId) {
+        if self.out.len() < MAX_OUT {
+            self.out.insert((task.tgid, task.tid, hierarchy), task.start);
+        }
+    }
+
+    /// Counts findings that were made elsewhere.
+    pub(crate) fn add(&mut self, kind: FindingKind, count: u64) {
+        if count > 0 {
+            *self.counts.entry(kind).or_default() += count;
+        }
+    }
+
     /// Whether this very task was found outside in a hierarchy and is still there.
     pub(crate) fn is_out(&self, task: &Task, hierarchy: HierarchyId) -> bool {
         let since = self.out.get(&(task.tgid, task.tid, hierarchy));

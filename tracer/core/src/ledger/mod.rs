@@ -56,6 +56,11 @@ impl Book {
         self.hierarchy = hierarchy;
     }
 
+    /// Which hierarchy the ids are of.
+    pub(crate) fn hierarchy(&self) -> HierarchyId {
+        self.hierarchy
+    }
+
     /// Adds to a cgroup, or to a process in it; whether there was room.
     pub(crate) fn charge(&mut self, tree: &Tree, delta: &ChargeDelta) -> bool {
         let sums = Sums {

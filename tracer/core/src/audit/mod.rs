@@ -1,0 +1,213 @@
+//! The audit: who is out already, who could get out, where the memory is. What the node's files
+//! said is gathered here; what follows from it is put together when all has been told.
+//!
+//! Nobody saw these tasks move, so whose they are rests on witnesses.
+
+mod books;
+mod exposure;
+mod limits;
+mod strays;
+
+use alloc::{boxed::Box, collections::BTreeMap, collections::BTreeSet, vec::Vec};
+
+use crate::{
+    engine::Engine,
+    ids::{BootTime, CgroupKey, HierarchyId, Task},
+    input::Input,
+    node::{CgroupLimits, Holding, NodeMemory, Unseen, View},
+    report::{Audit, FindingKind, Place, Report},
+};
+use strays::Stray;
+
+/// Most of each kind of fact that is kept: the cgroups of the biggest node, and then some.
+const MAX_FACTS: usize = 1 << 17;
+
+/// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
+/// container: the first is what a stray is told by where it is out in several.
+const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
+
+/// What was read for an audit.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    views: BTreeMap<u32, Box<View>>,
+    limits: BTreeMap<CgroupKey, CgroupLimits>,
+    held: BTreeMap<u64, Holding>,
+    resident: BTreeMap<u32, u64>,
+    memory: Option<NodeMemory>,
+    unseen: Vec<Unseen>,
+    missed: bool,
+}
+
+impl Gathered {
+    /// What a process sees.
+    pub(crate) fn view(&mut self, view: Box<View>) {
+        put(&mut self.views, [(view.pid, view)]);
+    }
+
+    /// Limits of cgroups.
+    pub(crate) fn limits(&mut self, limits: Vec<CgroupLimits>) {
+        put(&mut self.limits, limits.into_iter().map(|limits| (limits.key, limits)));
+    }
+
+    /// What memory cgroups hold.
+    pub(crate) fn held(&mut self, held: Vec<Holding>) {
+        put(&mut self.held, held.into_iter().map(|holding| (holding.cgroup, holding)));
+    }
+
+    /// Resident memory.
+    pub(crate) fn resident(&mut self, resident: Vec<(u32, u64)>) {
+        put(&mut self.resident, resident);
+    }
+
+    /// The node's memory.
+    pub(crate) fn memory(&mut self, memory: NodeMemory) {
+        self.memory = Some(memory);
+    }
+
+    /// Something that could not be read.
+    pub(crate) fn unseen(&mut self, unseen: Unseen) {
+        self.missed = true;
+        if self.unseen.len() < MAX_FACTS {
+            self.unseen.push(unseen);
+        }
+    }
+
+    /// Limits may have changed: those that are needed are read again.
+    pub(crate) fn outdate_limits(&mut self) {
+        self.limits.clear();
+    }
+
+    /// Whether something was not seen, so that nobody found does not mean that nobody is out.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed
+    }
+}
+
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, new: impl IntoIterator<Item = (K, V)>) {
+    for (key, value) in new {
+        if map.len() < MAX_FACTS || map.contains_key(&key) {
+            map.insert(key, value);
+        }
+    }
+}
+
+impl Engine {
+    /// The processes that seem to be out: what is known of them should be read again before they
+    /// are judged.
+    pub fn strays(&self) -> Vec<u32> {
+        let clues = self.clues();
+        let pids: BTreeSet<u32> = self.find_strays(&clues).iter().map(|it| it.task.tgid).collect();
+        pids.into_iter().collect()
+    }
+
+    /// A process of each container, to be asked what it sees.
+    pub fn to_view(&self) -> Vec<u32> {
+        let mut seen = BTreeSet::new();
+        let one_of_each = self.homes.claims().filter(|(pid, namespaces, container)| {
+            !self.is_own_pid(*pid) && seen.insert(((*container).clone(), namespaces.mount))
+        });
+        one_of_each.map(|(pid, ..)| pid).collect()
+    }
+
+    /// The cgroups whose limits hold, or should hold, for those who are out, with their paths.
+    pub fn to_limit(&self) -> Vec<(CgroupKey, Box<[u8]>)> {
+        let clues = self.clues();
+        let mut keys = BTreeSet::new();
+        for stray in self.find_strays(&clues) {
+            for (inside, outside) in self.limited(&stray, &clues) {
+                keys.extend(inside.into_iter().flat_map(|key| self.upwards(key)));
+                keys.extend(outside.into_iter().flat_map(|key| self.upwards(key)));
+            }
+        }
+        keys.into_iter().filter_map(|key| Some((key, self.tree.path(key)?))).collect()
+    }
+
+    /// The cgroups, with their paths, whose limits should be known before a move or a birth is told
+    /// of: none where it leaves no guarded cgroup, and none twice in an interval.
+    pub fn to_limit_for(&self, input: &Input) -> Vec<(CgroupKey, Box<[u8]>)> {
+        let (task, hierarchy, from, to) = match input {
+            Input::Moved { task, from, to, .. } => (task, to.hierarchy, *from, to.id),
+            Input::Born { task, from, to, .. } => (task, HierarchyId::V2, Some(*from), *to),
+            _ => return Vec::new(),
+        };
+        let key = |id| CgroupKey { hierarchy, id };
+        let spot = || Some(self.spot_place(hierarchy, self.tasks.spot(task, hierarchy)?));
+        let Some(from) = from.map(|id| self.tree.place(key(id))).or_else(spot) else {
+            return Vec::new();
+        };
+        let is_inside = |place: &Place| {
+            place.path.as_deref().is_some_and(|path| self.guard.root(path).is_some())
+        };
+        if !is_inside(&from) || is_inside(&self.tree.place(key(to))) {
+            return Vec::new();
+        }
+        let keys = from.key.into_iter().chain([key(to)]).flat_map(|key| self.upwards(key));
+        let unknown: BTreeSet<_> =
+            keys.filter(|key| !self.gathered.limits.contains_key(key)).collect();
+        unknown.into_iter().filter_map(|key| Some((key, self.tree.path(key)?))).collect()
+    }
+
+    /// The memory cgroups, by id and path, that the books are made of.
+    pub fn to_hold(&self) -> Vec<(u64, Box<[u8]>)> {
+        let clues = self.clues();
+        let memory = self.memory_hierarchy();
+        let strays = self.find_strays(&clues);
+        let out: BTreeSet<_> = strays.iter().filter_map(|stray| self.charged_at(stray)).collect();
+        let existing = self.tree.existing(memory);
+        existing.filter(|(id, path)| self.guard.root(path).is_some() || out.contains(id)).collect()
+    }
+
+    /// Judges what was gathered.
+    pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        let clues = self.clues();
+        let (sure, unsure): (Vec<_>, Vec<_>) =
+            self.find_strays(&clues).into_iter().partition(|stray| stray.home.is_sure);
+        let exposed = self.exposures(&clues);
+        let audit = Audit {
+            at,
+            runtimes: self.homes.roster.runtimes().to_vec(),
+            pods: self.pods(at, &sure, &clues),
+            unsure: unsure.iter().map(|stray| self.already_out(at, stray, &clues)).collect(),
+            mismatch: self.mismatch(),
+            dead: self.dead(),
+            books: self.books(&sure),
+            unseen: core::mem::take(&mut self.gathered.unseen),
+            exposed,
+        };
+        for stray in &sure {
+            for hierarchy in &stray.out {
+                self.findings.found(&stray.task, *hierarchy);
+            }
+        }
+        self.findings.add(FindingKind::AlreadyOut, sure.len() as u64);
+        self.findings.add(FindingKind::Exposed, audit.exposed.len() as u64);
+        out.push(Report::Audit(Box::new(audit)));
+        self.gathered.views.clear();
+        self.gathered.held.clear();
+        self.losses.flush(at, out);
+    }
+
+    /// The places of a task read again: where no events are traced, they count.
+    pub(crate) fn placed(&mut self, task: &Task, places: Vec<(HierarchyId, Box<[u8]>)>) {
+        let places = self.spots(places);
+        self.tasks.placed(task, places);
+    }
+
+    /// The hierarchy of the memory controller.
+    pub(crate) fn memory_hierarchy(&self) -> HierarchyId {
+        self.book.hierarchy()
+    }
+
+    /// A cgroup and all above it.
+    fn upwards(&self, key: CgroupKey) -> impl Iterator<Item = CgroupKey> {
+        core::iter::successors(Some(key), |key| self.tree.parent(*key))
+    }
+
+    /// Where a stray's memory is charged.
+    fn charged_at(&self, stray: &Stray) -> Option<u64> {
+        let memory = self.memory_hierarchy();
+        let is_out = stray.out.contains(&memory);
+        let spot = self.tasks.spot(&stray.task, memory).filter(|_| is_out)?;
+        self.spot_place(memory, spot).key.map(|key| key.id)
+    }
+}
