@@ -1,0 +1,240 @@
+//! The watch over one runtime: it asks who the containers are, and asks again, for as long as
+//! somebody listens. Owns the times; nothing in it ends because a runtime fails.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::{sync::watch, time::Instant};
+use truant_core::input::RuntimeFacts;
+
+use super::{
+    bounds::{self, Listed},
+    client::Client,
+    error::Error,
+    out::Out,
+    sockets::Place,
+};
+
+/// How long all of the first answers may take together.
+const FIRST: Duration = Duration::from_millis(1800);
+
+/// How long the first round goes into details. What is left then has its names from the list, and
+/// its details later.
+const FIRST_DETAILS: Duration = Duration::from_millis(1000);
+
+/// How long a later answer may take.
+const CALL: Duration = Duration::from_secs(2);
+
+/// Between two lists.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Between two lists where a container is known to be new.
+const HASTE: Duration = Duration::from_millis(200);
+
+/// Lists in haste after a hint, each after twice the time: a container has its cgroup before its
+/// runtime says that it runs.
+const HASTES: u32 = 4;
+
+/// The part of its time that a runtime may spend on lists: one in so much.
+const SHARE: u32 = 20;
+
+/// Between two attempts to reach a runtime, the first and the longest.
+const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+
+/// Between two looks for a socket that is not there.
+const ABSENT: Duration = Duration::from_secs(10);
+
+/// How often a container is asked about that is not told of.
+const TRIES: u8 = 3;
+
+/// Containers in a row that are not told of, after which the runtime counts as failing.
+const FAILURES: usize = 3;
+
+/// What was said of a container.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    is_running: bool,
+    has_details: bool,
+    tries: u8,
+}
+
+/// The watch over one runtime.
+pub(super) struct Watch {
+    place: Place,
+    out: Out,
+    hints: watch::Receiver<u64>,
+    facts: RuntimeFacts,
+    said: BTreeMap<String, Said>,
+    start: Instant,
+}
+
+impl Watch {
+    /// Over what is at `place`. `hints` changes when a container is known to be new.
+    pub(super) fn new(place: Place, out: Out, hints: watch::Receiver<u64>) -> Self {
+        let facts = RuntimeFacts { socket: place.shown(), ..RuntimeFacts::default() };
+        Self { place, out, hints, facts, said: BTreeMap::new(), start: Instant::now() }
+    }
+
+    /// Goes on until nobody listens.
+    pub(super) async fn run(mut self) {
+        let mut retry = RETRY[0];
+        self.start = Instant::now();
+        loop {
+            let start = Instant::now();
+            let Err(error) = self.serve().await;
+            if start.elapsed() > RETRY[1] {
+                retry = RETRY[0];
+            }
+            if matches!(error, Error::Unheard) || self.fails(&error).await.is_err() {
+                return;
+            }
+            let wait = if matches!(error, Error::Absent) { ABSENT } else { retry };
+            tokio::time::sleep(wait).await;
+            retry = (retry * 2).min(RETRY[1]);
+        }
+    }
+
+    async fn fails(&mut self, error: &Error) -> Result<(), Error> {
+        let facts = RuntimeFacts { trouble: None, ..self.facts.clone() };
+        self.out.fails(facts, error).await
+    }
+
+    /// Asks, for as long as all goes well.
+    async fn serve(&mut self) -> Result<Never, Error> {
+        let (mut client, facts) = Client::ask(&self.place, self.deadline()).await?;
+        self.facts = facts;
+        // Details that were refused may be told now.
+        for said in self.said.values_mut() {
+            said.tries = 0;
+        }
+        self.out.answers(self.facts.clone()).await?;
+        let mut hastes = 0;
+        loop {
+            let start = Instant::now();
+            let listed = client.list(self.deadline()).await?;
+            let took = start.elapsed() * SHARE;
+            self.tell(&mut client, listed).await?;
+            self.out.settle().await?;
+            let hasty = HASTE * 2_u32.pow(HASTES - hastes);
+            let pause = if hastes > 0 { hasty } else { PAUSE }.max(took);
+            hastes = hastes.saturating_sub(1);
+            if self.is_hinted_within(pause).await? {
+                tokio::time::sleep(HASTE.max(took)).await;
+                hastes = HASTES;
+            }
+        }
+    }
+
+    /// Until when the next answer may take.
+    fn deadline(&self) -> Instant {
+        let by = Instant::now() + CALL;
+        if self.out.is_settled() { by } else { by.min(self.start + FIRST) }
+    }
+
+    /// Waits, or less if there is a hint.
+    async fn is_hinted_within(&mut self, pause: Duration) -> Result<bool, Error> {
+        match tokio::time::timeout(pause, self.hints.changed()).await {
+            Ok(Ok(())) => Ok(true),
+            // The hints come from the listener.
+            Ok(Err(_)) => Err(Error::Unheard),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Tells what a list has that was not told before.
+    async fn tell(&mut self, client: &mut Client, listed: Vec<Listed>) -> Result<(), Error> {
+        let (listed, over) = bounds::kept(listed);
+        self.tell_excess(over).await?;
+        self.tell_gone(&listed).await?;
+        let mut due: Vec<_> = listed.iter().filter(|it| self.is_due(it)).collect();
+        due.sort_by_key(|it| self.said.get(&it.facts.id).map_or(0, |said| said.tries));
+        let mut later = Vec::new();
+        let mut failures = 0;
+        for container in due {
+            let is_late = self.start.elapsed() >= FIRST_DETAILS && !self.out.is_settled();
+            if container.is_running && is_late {
+                self.tell_without_details(container).await?;
+                later.push(container);
+            } else {
+                self.tell_one(client, container, &mut failures).await?;
+            }
+        }
+        self.out.settle().await?;
+        for container in later {
+            self.tell_one(client, container, &mut failures).await?;
+        }
+        Ok(())
+    }
+
+    /// Says once that there are more than are kept.
+    async fn tell_excess(&mut self, over: usize) -> Result<(), Error> {
+        let has_said = self.facts.trouble.is_some();
+        if (over > 0) == has_said {
+            return Ok(());
+        }
+        let most = bounds::CONTAINERS;
+        self.facts.trouble =
+            (over > 0).then(|| format!("it has more than {most} containers; no more are named"));
+        self.out.answers(self.facts.clone()).await
+    }
+
+    async fn tell_gone(&mut self, listed: &[Listed]) -> Result<(), Error> {
+        let ids: std::collections::BTreeSet<_> =
+            listed.iter().map(|it| it.facts.id.as_str()).collect();
+        let gone: Vec<_> =
+            self.said.keys().filter(|id| !ids.contains(id.as_str())).cloned().collect();
+        for id in gone {
+            self.said.remove(&id);
+            self.out.gone(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is something new to tell of a container.
+    fn is_due(&self, container: &Listed) -> bool {
+        self.said.get(&container.facts.id).is_none_or(|said| {
+            let lacks_details = container.is_running && !said.has_details;
+            said.is_running != container.is_running || (lacks_details && said.tries < TRIES)
+        })
+    }
+
+    /// Tells of one, with its details where it runs and they are to be had.
+    async fn tell_one(
+        &mut self,
+        client: &mut Client,
+        container: &Listed,
+        failures: &mut usize,
+    ) -> Result<(), Error> {
+        if !container.is_running {
+            return self.tell_without_details(container).await;
+        }
+        match client.inspect(container, self.deadline()).await {
+            Ok(facts) => {
+                *failures = 0;
+                let said = Said { is_running: true, has_details: true, tries: 0 };
+                self.said.insert(facts.id.clone(), said);
+                self.out.container(facts).await
+            }
+            // It ended meanwhile. The next list says so.
+            Err(Error::Gone) => Ok(()),
+            Err(error) => {
+                self.tell_without_details(container).await?;
+                *failures += 1;
+                if *failures < FAILURES { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Tells what the list says of one, unless that was told before.
+    async fn tell_without_details(&mut self, container: &Listed) -> Result<(), Error> {
+        let id = &container.facts.id;
+        let before = self.said.get(id).copied();
+        let is_told = before.is_some_and(|said| said.is_running == container.is_running);
+        let tries = before.map_or(0, |said| said.tries) + 1;
+        let said = Said { is_running: container.is_running, has_details: false, tries };
+        self.said.insert(id.clone(), said);
+        if is_told { Ok(()) } else { self.out.container(container.facts.clone()).await }
+    }
+}
+
+/// What does not come about.
+enum Never {}
