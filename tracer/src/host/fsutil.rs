@@ -44,6 +44,28 @@ pub(super) fn read_at(at: impl AsFd, name: impl Arg, buffer: &mut Vec<u8>) -> Re
     Ok(())
 }
 
+/// Replaces what is in `buffer` by the beginning of a file, at most `limit` bytes of it.
+pub(super) fn read_start_at(
+    at: impl AsFd,
+    name: impl Arg,
+    limit: usize,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Errno> {
+    let file = openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    buffer.resize(limit, 0);
+    let mut len = 0;
+    while len < limit {
+        match read(&file, &mut buffer[len..]) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    buffer.truncate(len);
+    Ok(())
+}
+
 /// Calls `each` with every entry of a directory, `.` and `..` included.
 pub(super) fn for_each_entry(
     dir: impl AsFd,
@@ -93,6 +115,17 @@ mod tests {
         fs::write(dir.path().join("short"), b"x").unwrap();
         read_at(CWD, dir.path().join("short"), &mut buffer).unwrap();
         assert_eq!(buffer, b"x", "nothing of the file before is left");
+    }
+
+    #[test]
+    fn of_a_long_file_only_the_beginning_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("long"), b"0123456789").unwrap();
+        let mut buffer = b"more than that".to_vec();
+        for (limit, expected) in [(4, "0123"), (10, "0123456789"), (99, "0123456789"), (0, "")] {
+            read_start_at(CWD, dir.path().join("long"), limit, &mut buffer).unwrap();
+            assert_eq!(buffer, expected.as_bytes());
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) mod heap;
 pub(crate) mod hierarchies;
 pub(crate) mod kconfig;
 mod membership;
+mod monitors;
 pub(crate) mod mountinfo;
 pub(crate) mod namespaces;
 pub(crate) mod preflight;

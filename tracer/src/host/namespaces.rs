@@ -1,10 +1,17 @@
-//! Whose view `/proc` and the cgroup paths in it are.
+//! Whose view `/proc` and the cgroup paths in it are, and which namespaces a process is in.
 //!
-//! Owns the comparison with the initial namespaces. Entering another one is not done here.
+//! Owns the links in `/proc/PID/ns`, and the comparison with the initial namespaces. Entering
+//! another one is not done here.
 
-use std::fs;
+use std::{fs, os::fd::AsFd};
+
+use rustix::{fs::readlinkat_raw, path::Arg};
+use truant_core::input::Namespaces as Numbers;
 
 use super::{Host, fsutil::number32};
+
+/// Room for a link, such as `cgroup:[4026531835]`.
+const LINK: usize = 64;
 
 /// Inode numbers the kernel fixes for its initial namespaces (`include/linux/proc_ns.h`).
 const INITIAL_CGROUP: &str = "cgroup:[4026531835]";
@@ -55,6 +62,32 @@ impl Host {
         let link = fs::read_link(self.proc.join(process).join("ns").join(kind)).ok()?;
         link.into_os_string().into_string().ok()
     }
+}
+
+/// The namespaces of a process, by its open directory in procfs; none where no link can be read,
+/// as of a process that is dead, or that this one may not look into.
+pub(super) fn of_process(dir: impl AsFd) -> Option<Numbers> {
+    let dir = dir.as_fd();
+    let numbers = Numbers {
+        pid: number_of(dir, c"ns/pid"),
+        mount: number_of(dir, c"ns/mnt"),
+        cgroup: number_of(dir, c"ns/cgroup"),
+        net: number_of(dir, c"ns/net"),
+        ipc: number_of(dir, c"ns/ipc"),
+    };
+    (numbers != Numbers::default()).then_some(numbers)
+}
+
+/// The number in a link of the form `kind:[number]`.
+pub(super) fn number_of(dir: impl AsFd, link: impl Arg) -> Option<u32> {
+    let mut room = [0; LINK];
+    let len = readlinkat_raw(dir, link, &mut room).ok()?;
+    number_in(&room[..len])
+}
+
+fn number_in(link: &[u8]) -> Option<u32> {
+    let open = link.iter().position(|byte| *byte == b'[')?;
+    number32(link[open + 1..].strip_suffix(b"]")?)
 }
 
 /// The rest of the line of a `status` file that begins with `key`, white space trimmed.
@@ -123,6 +156,21 @@ mod tests {
     fn what_cannot_be_read_is_not_known() {
         assert_eq!(Tree::new().host().namespaces(), Namespaces::default());
         assert_eq!(Tree::new().host().own_pid(), None);
+    }
+
+    #[test]
+    fn numbers_in_links() {
+        for (link, expected) in [
+            ("pid:[4026531836]", Some(4_026_531_836)),
+            ("pid_for_children:[1]", Some(1)),
+            ("pid:[4294967296]", None),
+            ("pid:[]", None),
+            ("pid:[1", None),
+            ("pid", None),
+            ("", None),
+        ] {
+            assert_eq!(number_in(link.as_bytes()), expected, "{link:?}");
+        }
     }
 
     #[test]

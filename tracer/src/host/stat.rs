@@ -11,6 +11,9 @@ use super::fsutil::{number, number32};
 /// hierarchies show `/` for such a task.
 const PF_EXITING: u64 = 0x4;
 
+/// `PF_KTHREAD`: a thread of the kernel, which has no program.
+const PF_KTHREAD: u64 = 0x20_0000;
+
 /// A task.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Stat {
@@ -22,6 +25,8 @@ pub(super) struct Stat {
     pub(super) ppid: u32,
     /// Whether it is exiting, or is dead and waits for its parent.
     pub(super) exiting: bool,
+    /// Whether it is a thread of the kernel.
+    pub(super) kernel: bool,
     /// How many threads its process has.
     pub(super) threads: u32,
     /// When it was started, in clock ticks since boot, rounded down. It is boot time since
@@ -44,7 +49,8 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Stat> {
     let threads = number32(fields.nth(20 - 10)?)?;
     let start_ticks = number(fields.nth(22 - 21)?)?;
     let exiting = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
-    Some(Stat { pid, comm, ppid, exiting, threads, start_ticks })
+    let kernel = flags & PF_KTHREAD != 0;
+    Some(Stat { pid, comm, ppid, exiting, kernel, threads, start_ticks })
 }
 
 #[cfg(test)]
@@ -72,6 +78,7 @@ mod tests {
                 comm: Comm::new(comm),
                 ppid: 5,
                 exiting: false,
+                kernel: false,
                 threads: 3,
                 start_ticks: 1234,
             };
@@ -90,6 +97,13 @@ mod tests {
         ] {
             let stat = parse(&line(1, b"x", state, 0, flags, 0)).unwrap();
             assert_eq!(stat.exiting, expected, "{state} {flags:#x}");
+        }
+    }
+
+    #[test]
+    fn threads_of_the_kernel() {
+        for (flags, expected) in [(0x20_8040, true), (0x40_0100, false), (!PF_KTHREAD, false)] {
+            assert_eq!(parse(&line(2, b"x", "S", 0, flags, 0)).unwrap().kernel, expected);
         }
     }
 

@@ -2,10 +2,14 @@
 
 use std::{fs, io::Write, process::Command, thread};
 
-use truant_core::ids::Comm;
+use rustix::param::clock_ticks_per_second;
+use truant_core::{
+    ids::{Comm, HierarchyId},
+    input::Namespaces,
+};
 
 use super::*;
-use crate::host::testing::Tree;
+use crate::host::{stat, testing::Tree};
 
 fn stat_line(pid: u32, comm: &str, state: &str, threads: u32) -> String {
     let start = u64::from(pid) * 10;
@@ -83,6 +87,96 @@ fn a_dead_leader_is_where_its_living_threads_are() {
     check(&tree, &["5/5 t5 50 4/a"], [1, 0, 0, 0]);
 }
 
+/// What the scan says of the namespaces and of what is watched, by process.
+fn marks(tree: &Tree) -> Vec<(u32, Option<Namespaces>, Option<String>)> {
+    let mut list = Vec::new();
+    let scan = tree.host().scan_tasks(&mut |input| {
+        let Input::TaskSeen { task, namespaces, monitors, .. } = input else {
+            panic!("not a task: {input:?}");
+        };
+        list.push((task.tid, namespaces, monitors));
+    });
+    assert_eq!(scan.unwrap().unread, 0);
+    list.sort_by_key(|(tid, ..)| *tid);
+    list
+}
+
+fn with_namespaces(tree: Tree, dir: &str, first: u32) -> Tree {
+    let kinds = ["pid", "mnt", "cgroup", "net", "ipc"];
+    kinds.iter().zip(first..).fold(tree, |tree, (kind, number)| {
+        tree.link(&format!("proc/{dir}/ns/{kind}"), &format!("{kind}:[{number}]"))
+    })
+}
+
+fn numbered(first: u32) -> Option<Namespaces> {
+    let [pid, mount, cgroup, net, ipc] = [0, 1, 2, 3, 4].map(|index| Some(first + index));
+    Some(Namespaces { pid, mount, cgroup, net, ipc })
+}
+
+#[test]
+fn namespaces_of_processes_alone() {
+    let kernel = stat_line(2, "kthreadd", "S", 1).replace(" -1 0 ", " -1 2129984 ");
+    let tree = task(Tree::new(), [5, 5], "S", 2, "4:memory:/a\n");
+    let tree = task(tree, [5, 6], "S", 2, "4:memory:/b\n");
+    let tree = task(tree, [8, 8], "Z", 2, "4:memory:/\n");
+    let tree = task(tree, [8, 9], "S", 2, "4:memory:/a\n");
+    let tree = task(tree, [11, 11], "S", 1, "4:memory:/a\n")
+        .file("proc/2/stat", kernel)
+        .file("proc/2/cgroup", "4:memory:/\n")
+        .link("proc/11/ns/mnt", "mnt:[70]");
+    let tree = with_namespaces(tree, "2", 10);
+    let tree = with_namespaces(tree, "5", 20);
+    let tree = with_namespaces(tree, "5/task/6", 30);
+    let tree = with_namespaces(tree, "8/task/9", 40);
+    let only_mount = Namespaces { mount: Some(70), ..Namespaces::default() };
+    let expected = [
+        (2, None, None),
+        (5, numbered(20), None),
+        (6, None, None),
+        (8, numbered(40), None),
+        (11, Some(only_mount), None),
+    ];
+    assert_eq!(marks(&tree), expected);
+}
+
+#[test]
+fn what_a_shim_watches_over_is_in_the_beginning_of_its_arguments() {
+    let id = "ab".repeat(32);
+    let shim = |tree: Tree, pid: u32, arguments: &str| {
+        tree.file(&format!("proc/{pid}/stat"), stat_line(pid, "containerd-shim", "S", 1))
+            .file(&format!("proc/{pid}/cgroup"), "0::/x\n")
+            .file(&format!("proc/{pid}/cmdline"), arguments)
+    };
+    let tree = shim(Tree::new(), 5, &format!("shim\0-namespace\0k8s.io\0-id\0{id}\0"));
+    let tree = shim(tree, 6, &format!("shim\0{}\0-id\0{id}\0", "x".repeat(1 << 20)));
+    let tree = task(tree, [7, 7], "S", 1, "0::/x\n");
+    let tree = tree.file("proc/7/cmdline", format!("other\0-id\0{id}\0"));
+    assert_eq!(marks(&tree), [(5, None, Some(id)), (6, None, None), (7, None, None)]);
+}
+
+#[test]
+fn a_process_read_again_is_as_the_scan_saw_it() {
+    let tree = task(Tree::new(), [5, 5], "S", 1, "4:memory:/a\n0::/b\n");
+    let tree = task(tree, [8, 8], "Z", 2, "4:memory:/\n");
+    let tree = task(tree, [8, 9], "S", 2, "4:memory:/a\n");
+    let tree = task(tree, [10, 10], "Z", 1, "4:memory:/\n").file("proc/11/cgroup", "nonsense");
+    let tree = tree.file("proc/11/stat", stat_line(11, "x", "S", 1));
+    let mut seen = Vec::new();
+    let scan = tree.host().scan_tasks(&mut |input| {
+        if let Input::TaskSeen { task, places, .. } = input {
+            seen.push((task.tid, Input::Placed { task, places }));
+        }
+    });
+    assert_eq!((scan.unwrap().processes, seen.len()), (2, 2));
+    for (pid, placed) in seen {
+        assert_eq!(tree.host().task(pid).unwrap(), Some(placed));
+    }
+    assert_eq!(tree.host().task(10).unwrap(), None, "it is dead");
+    assert_eq!(tree.host().task(99).unwrap(), None, "it never was");
+    let error = tree.host().task(11).unwrap_err().to_string();
+    assert!(error.contains("proc/11"), "{error}");
+}
+
 #[test]
 fn what_cannot_be_read_is_counted() {
     let tree = Tree::new()
@@ -102,15 +196,18 @@ fn this_process_is_found_in_the_live_procfs() {
     let hierarchies = host.hierarchies().unwrap().list;
     let mut found = None;
     let scan = host.scan_tasks(&mut |input| {
-        if let Input::TaskSeen { task, places, .. } = input
+        if let Input::TaskSeen { task, places, namespaces, .. } = input
             && task.tgid == std::process::id()
             && task.tid == task.tgid
         {
-            found = Some((task, places));
+            found = Some((task, places, namespaces));
         }
     });
     assert!(scan.unwrap().processes > 0);
-    let (task, places) = found.unwrap();
+    let (task, places, namespaces) = found.unwrap();
+    let mount = fs::read_link("/proc/self/ns/mnt").unwrap();
+    let number = namespaces.unwrap().mount.unwrap();
+    assert_eq!(mount.to_str().unwrap(), format!("mnt:[{number}]"));
     assert_eq!(task.comm, Comm::new(own.trim_ascii_end()));
     assert!(task.start <= crate::host::clock::now());
     let ids =
