@@ -6,7 +6,7 @@ use truant_core::{
     input as core,
 };
 
-use super::schema::{self as wire, Bytes};
+use super::schema::{self as wire, Bytes, Text};
 
 impl From<core::Input> for wire::Input {
     fn from(it: core::Input) -> Self {
@@ -100,6 +100,7 @@ built! {
     BootTime, u64: |it: BootTime| it.0, BootTime;
     HierarchyId, u32: |it: HierarchyId| it.0, HierarchyId;
     Box<[u8]>, Bytes: Bytes, |it: Bytes| it.0;
+    String, Text: Text, |it: Text| it.0;
     ids::Comm, wire::Comm: |it: ids::Comm| wire::Comm(it.0), |it: wire::Comm| ids::Comm(it.0);
     core::Mode, wire::Mode: Into::into, Into::into;
     core::Need, wire::Need: Into::into, Into::into;

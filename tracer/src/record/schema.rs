@@ -1,7 +1,7 @@
 //! The lines of a recording: the core's inputs in a form that is kept.
 //!
 //! Apart from the core's types on purpose: those may change, these only with the version. Times are
-//! nanoseconds since boot, sizes bytes, names and paths escaped.
+//! nanoseconds since boot, sizes bytes, and names, paths and what runtimes say escaped.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -46,7 +46,7 @@ pub(super) enum Input {
         ppid: u32,
         places: Vec<(u32, Bytes)>,
         namespaces: Option<Namespaces>,
-        monitors: Option<String>,
+        monitors: Option<Text>,
     },
     Placed {
         task: Task,
@@ -55,7 +55,7 @@ pub(super) enum Input {
     Runtime(Box<RuntimeFacts>),
     Container(Box<ContainerFacts>),
     ContainerGone {
-        id: String,
+        id: Text,
     },
     View(Box<View>),
     Limits(Vec<CgroupLimits>),
@@ -151,25 +151,25 @@ record!(Namespaces {
     ipc: Option<u32>,
 });
 record!(RuntimeFacts {
-    name: String,
-    version: String,
-    socket: String,
-    cgroup_driver: Option<String>,
-    trouble: Option<String>,
+    name: Text,
+    version: Text,
+    socket: Text,
+    cgroup_driver: Option<Text>,
+    trouble: Option<Text>,
 });
 record!(ContainerFacts {
-    id: String,
-    sandbox: Option<String>,
-    pod_uid: Option<String>,
-    pod: Option<String>,
-    namespace: Option<String>,
-    name: Option<String>,
-    image: Option<String>,
-    labels: Vec<(String, String)>,
+    id: Text,
+    sandbox: Option<Text>,
+    pod_uid: Option<Text>,
+    pod: Option<Text>,
+    namespace: Option<Text>,
+    name: Option<Text>,
+    image: Option<Text>,
+    labels: Vec<(Text, Text)>,
     pid: Option<u32>,
     cgroup: Option<Bytes>,
     memory_limit: Option<u64>,
-    runtime: String,
+    runtime: Text,
 });
 record!(View {
     pid: u32,
@@ -188,7 +188,7 @@ record!(CgroupLimits {
 });
 record!(Holding { cgroup: u64, bytes: u64, own: Option<u64>, dying: Option<u64> });
 record!(NodeMemory { total: u64, free: u64, available: u64 });
-record!(Unseen { what: String, why: String, mend: Option<String> });
+record!(Unseen { what: Text, why: Text, mend: Option<Text> });
 record!(ChargeDelta {
     cgroup: u64,
     pid: Option<u32>,
@@ -270,6 +270,23 @@ impl<'de> Deserialize<'de> for Bytes {
         let text = String::deserialize(deserializer)?;
         let bytes = unescape(&text).ok_or_else(|| D::Error::custom("a stray backslash"))?;
         Ok(Self(bytes.into()))
+    }
+}
+
+/// A text that is not truant's own, as an escaped string.
+#[derive(Debug)]
+pub(super) struct Text(pub(super) String);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&escape(self.0.as_bytes()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Bytes(bytes) = Bytes::deserialize(deserializer)?;
+        String::from_utf8(bytes.into()).map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -19,8 +19,11 @@ use super::{
     samples, *,
 };
 
-/// What version 1 looks like, line by line: stays as it is when there is a version 2.
+/// What version 1 looks like, line by line: stays as it is now that there is a version 2.
 const VERSION_1: &str = include_str!("v1.jsonl");
+
+/// What version 2 looks like, line by line: stays as it is when there is a version 3.
+const VERSION_2: &str = include_str!("v2.jsonl");
 
 fn recorded(inputs: &[Input]) -> Vec<u8> {
     let mut writer = Writer::new(Path::new("test"), Vec::new()).unwrap();
@@ -81,7 +84,7 @@ proptest! {
             *at.get_mut(bytes.as_mut_slice()) = byte;
             let _ = read(&bytes);
         } else {
-            let mut lines = VERSION_1.as_bytes().to_vec();
+            let mut lines = VERSION_2.as_bytes().to_vec();
             *at.get_mut(lines.as_mut_slice()) = byte;
             let _ = read(&zstd::encode_all(lines.as_slice(), 1).unwrap());
         }
@@ -103,9 +106,31 @@ proptest! {
 
 #[test]
 fn version_1_is_read() {
-    let whole = samples::one_of_each();
+    let whole = samples::version_1();
     assert_eq!(inputs(read(&packed(VERSION_1)).unwrap()), (whole, None));
+}
+
+#[test]
+fn version_2_is_read() {
+    let whole = samples::one_of_each();
+    assert_eq!(inputs(read(&packed(VERSION_2)).unwrap()), (whole, None));
+}
+
+#[test]
+fn version_2_is_still_written() {
+    let written = zstd::decode_all(recorded(&samples::one_of_each()).as_slice()).unwrap();
+    let written = String::from_utf8(written).unwrap();
+    // The first line names the truant that wrote it, which may be any.
+    let lines = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(&written), lines(VERSION_2));
     assert_eq!(VERSION, 2, "a new version has its own sample");
+}
+
+#[test]
+fn no_line_moves_a_cursor_or_hides_a_part_of_itself() {
+    let written = zstd::decode_all(recorded(&samples::one_of_each()).as_slice()).unwrap();
+    let unseen = |c: &char| *c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}'));
+    assert_eq!(String::from_utf8(written).unwrap().chars().find(unseen), None);
 }
 
 #[test]
@@ -249,8 +274,16 @@ fn a_newer_recording_says_which_truant_reads_it() {
 
 #[test]
 fn a_damaged_line_is_named() {
-    let mut lines: Vec<&str> = VERSION_1.lines().collect();
-    let nonsense = ["{", "{\"unmoved\":{\"count\":-1}}", "{\"unmoved\":{\"count\":1,\"x\":1}}", ""];
+    let mut lines: Vec<&str> = VERSION_2.lines().collect();
+    let nonsense = [
+        "{",
+        "{\"unmoved\":{\"count\":-1}}",
+        "{\"unmoved\":{\"count\":1,\"x\":1}}",
+        "{\"container_gone\":{\"id\":\"a\\\\\"}}",
+        "{\"container_gone\":{\"id\":\"\\\\xff\"}}",
+        "{\"resident\":[[1,-1]]}",
+        "",
+    ];
     for line in nonsense {
         lines[3] = line;
         let error = read(&packed(&(lines.join("\n") + "\n"))).unwrap_err().to_string();

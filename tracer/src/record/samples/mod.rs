@@ -1,5 +1,7 @@
 //! Inputs to test recordings with: every variant, with any content.
 
+mod node;
+
 use proptest::{collection::vec, option, prelude::*};
 
 use truant_core::{
@@ -12,7 +14,7 @@ use truant_core::{
 
 /// Any input, all variants alike.
 pub(crate) fn input() -> impl Strategy<Value = Input> {
-    prop_oneof![about_cgroups(), about_tasks(), about_sums()]
+    prop_oneof![about_cgroups(), about_tasks(), about_sums(), node::about_the_node()]
 }
 
 fn about_cgroups() -> impl Strategy<Value = Input> {
@@ -29,11 +31,10 @@ fn about_cgroups() -> impl Strategy<Value = Input> {
 
 fn about_tasks() -> impl Strategy<Value = Input> {
     prop_oneof![
-        (task(), n32(), vec((n32().prop_map(HierarchyId), name()), 0..4)).prop_map(
-            |(task, ppid, places)| {
-                Input::TaskSeen { task, ppid, places, namespaces: None, monitors: None }
-            }
-        ),
+        (task(), n32(), places(), option::of(node::namespaces()), any::<Option<String>>())
+            .prop_map(|(task, ppid, places, namespaces, monitors)| {
+                Input::TaskSeen { task, ppid, places, namespaces, monitors }
+            }),
         (at(), task(), any::<bool>(), option::of(n64()), key(), actor()).prop_map(
             |(at, task, whole_process, from, to, mover)| Input::Moved {
                 at,
@@ -119,6 +120,10 @@ fn task() -> impl Strategy<Value = Task> {
     })
 }
 
+fn places() -> impl Strategy<Value = Vec<(HierarchyId, Box<[u8]>)>> {
+    vec((n32().prop_map(HierarchyId), name()), 0..4)
+}
+
 fn actor() -> impl Strategy<Value = Actor> {
     (n32(), comm()).prop_map(|(pid, comm)| Actor { pid, comm })
 }
@@ -142,11 +147,12 @@ fn hierarchy() -> impl Strategy<Value = Hierarchy> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let numbers = (at(), n64(), n64(), n32());
+    let numbers = (at(), n64(), n64(), n32(), any::<bool>());
     let lists = (vec(hierarchy(), 0..3), vec(hook(), 0..3), vec(any::<String>(), 0..3));
     let memory = option::of(n32().prop_map(HierarchyId));
     (any::<[String; 2]>(), numbers, mode(), memory, lists).prop_map(
-        |([version, kernel], (at, boot_epoch_ns, interval_ns, own_pid), mode, memory, lists)| {
+        |([version, kernel], numbers, mode, memory, lists)| {
+            let (at, boot_epoch_ns, interval_ns, own_pid, fail_on_exposed) = numbers;
             let (hierarchies, hooks, guard) = lists;
             Facts {
                 version,
@@ -159,7 +165,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 memory,
                 hooks,
                 guard,
-                fail_on_exposed: own_pid % 2 == 1,
+                fail_on_exposed,
                 own_pid,
             }
         },
@@ -199,6 +205,20 @@ fn cause() -> impl Strategy<Value = LossCause> {
 
 /// One of every variant, in an order that makes sense.
 pub(super) fn one_of_each() -> Vec<Input> {
+    let mut inputs = version_1();
+    if let Some(Input::Started(facts)) = inputs.first_mut() {
+        facts.fail_on_exposed = true;
+    }
+    let at = BootTime(62_000_000_000);
+    let key = CgroupKey { hierarchy: HierarchyId(4), id: 11 };
+    let task = Task { tid: 1234, tgid: 1234, start: BootTime(7), comm: Comm::new(b"sh") };
+    let end = inputs.len() - 1;
+    inputs.splice(end..end, node::one_of_each(at, key, task));
+    inputs
+}
+
+/// One of every variant that version 1 knew, and no more than that said of it.
+pub(super) fn version_1() -> Vec<Input> {
     let at = BootTime(61_000_000_000);
     let key = CgroupKey { hierarchy: HierarchyId(4), id: 11 };
     let memory = Hierarchy {
