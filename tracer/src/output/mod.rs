@@ -14,9 +14,9 @@ mod forged;
 #[cfg(test)]
 mod samples;
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
-use truant_core::report::{Report, Verdict};
+use truant_core::report::{Finding, Report, Verdict};
 
 pub(crate) use self::{json::JsonSink, text::TextSink};
 
@@ -36,4 +36,9 @@ pub(crate) fn exit_status(verdict: Verdict) -> u8 {
         Verdict::Found => 1,
         Verdict::Inconclusive => 3,
     }
+}
+
+/// How many processes `findings` are about: one may be out in several hierarchies.
+fn count(findings: &[Finding]) -> usize {
+    findings.iter().map(|finding| finding.task.tgid).collect::<BTreeSet<_>>().len()
 }

@@ -4,7 +4,7 @@
 
 use truant_core::{
     input::{LossCause, Mode, Need, Way},
-    report::{FindingKind, Verdict},
+    report::{FindingKind, Verdict, Witness},
 };
 
 /// Has a name in outputs.
@@ -27,6 +27,23 @@ impl Named for FindingKind {
             Self::CameBack => "came_back",
             Self::AlreadyOut => "already_out",
             Self::Exposed => "exposed",
+        }
+    }
+}
+
+impl Named for Witness {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cgroup => "cgroup",
+            Self::OtherHierarchy => "other_hierarchy",
+            Self::Runtime => "runtime",
+            Self::Parent => "parent",
+            Self::PidNamespace => "pid_namespace",
+            Self::MountNamespace => "mount_namespace",
+            Self::CgroupNamespace => "cgroup_namespace",
+            Self::NetNamespace => "net_namespace",
+            Self::IpcNamespace => "ipc_namespace",
+            Self::Ancestry => "ancestry",
         }
     }
 }

@@ -1,17 +1,25 @@
 //! The shapes of the JSON lines. Field names are a contract; every field is always there, and
 //! `null` means "not known".
 
+mod audit;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+pub(super) use self::audit::{
+    Audit, Books, Dead, Exposure, Held, Home, Limit, LimitChange, Limits, Mismatch, Mount, Pod,
+    Runtime, Unseen,
+};
 
 /// One line.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Line<'a> {
     Header(Header<'a>),
-    Finding(Finding<'a>),
+    Finding(Box<Finding<'a>>),
     Charges(Charges<'a>),
+    Audit(Audit),
     Loss(Loss),
     Summary(Summary),
 }
@@ -64,7 +72,7 @@ pub(super) struct Finding<'a> {
     pub(super) comm: String,
     pub(super) started_ns: u64,
     pub(super) whole_process: bool,
-    pub(super) hierarchy: String,
+    pub(super) hierarchy: Option<String>,
     pub(super) from: Option<String>,
     pub(super) from_id: Option<u64>,
     pub(super) from_container: Option<Container<'a>>,
@@ -72,7 +80,12 @@ pub(super) struct Finding<'a> {
     pub(super) to_id: Option<u64>,
     pub(super) to_container: Option<Container<'a>>,
     pub(super) mover: Option<Mover>,
+    pub(super) mover_home: Option<Home>,
     pub(super) lost_controllers: &'a [String],
+    pub(super) home: Option<Home>,
+    pub(super) limits: Option<LimitChange>,
+    pub(super) resident_bytes: Option<u64>,
+    pub(super) exposure: Option<Exposure>,
 }
 
 #[derive(Debug, Serialize)]

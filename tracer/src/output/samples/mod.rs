@@ -1,5 +1,7 @@
 //! Reports to test the sinks with: quiet ones, and ones with the worst of names and figures.
 
+pub(super) mod audit;
+
 use std::collections::BTreeMap;
 
 use truant_core::{
@@ -237,6 +239,8 @@ pub(super) fn reports() -> Vec<Report> {
     }
     let nowhere = Place { key: None, path: None, container: None };
     find(Finding { from: nowhere.clone(), to: nowhere, ..widest(b"x") });
+    reports.extend(findings_with_homes().map(|it| Report::Finding(Box::new(it))));
+    reports.extend(audits().map(|audit| Report::Audit(Box::new(audit))));
     reports.extend([Report::Charges(ledger()), Report::Charges(widest_ledger())]);
     reports.push(Report::Charges(Ledger::default()));
     reports.extend(causes().map(|cause| Report::Loss { at: AT, cause, count: u64::MAX }));
@@ -244,6 +248,24 @@ pub(super) fn reports() -> Vec<Report> {
     reports.extend(verdicts.map(|verdict| Report::Summary(Box::new(summary(verdict)))));
     reports.push(Report::Summary(Box::new(worst_summary())));
     reports
+}
+
+/// Findings that say all that can be said of a home.
+fn findings_with_homes() -> impl Iterator<Item = Finding> {
+    use FindingKind::{AlreadyOut, BornOutside, CameBack, Exposed, Left, Moved};
+    [Left, BornOutside, Moved, CameBack, AlreadyOut, Exposed].into_iter().map(|kind| Finding {
+        home: Some(Box::new(audit::home())),
+        mover_home: Some(Box::new(audit::nameless(POD_SYSTEMD))),
+        limits: Some(audit::limits()),
+        resident: Some(4096),
+        ..finding(kind, b"stress-ng", CGROUPFS.as_bytes(), b"/init.scope")
+    })
+}
+
+/// Audits of every kind.
+fn audits() -> impl Iterator<Item = truant_core::report::Audit> {
+    let calm = [audit::nobody(), audit::incident(), audit::busy(), audit::unknown()];
+    calm.into_iter().chain(NASTY.map(audit::hostile))
 }
 
 fn causes() -> [LossCause; 8] {
@@ -264,10 +286,12 @@ fn causes() -> [LossCause; 8] {
 }
 
 fn worst_summary() -> Summary {
-    use FindingKind::{BornOutside, CameBack, Left, Moved};
+    use FindingKind::{AlreadyOut, BornOutside, CameBack, Exposed, Left, Moved};
     Summary {
         at: BootTime(u64::MAX),
-        findings: [Left, BornOutside, Moved, CameBack].map(|kind| (kind, u64::MAX)).into(),
+        findings: [Left, BornOutside, Moved, CameBack, AlreadyOut, Exposed]
+            .map(|kind| (kind, u64::MAX))
+            .into(),
         lost: causes().map(|cause| (cause, u64::MAX)).into(),
         moves: u64::MAX,
         unmoved: u64::MAX,

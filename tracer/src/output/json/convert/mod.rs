@@ -1,5 +1,7 @@
 //! From the core's reports to the lines: the one place where both are named.
 
+mod audit;
+
 use truant_core::{
     ids::BootTime,
     input::{Facts, Hook, LossCause, Refusal},
@@ -10,13 +12,13 @@ use truant_core::{
 use super::wire::{self, Line};
 use crate::output::{clock::Clock, escape::escape, exit_status, names::Named};
 
-/// The lines that say `report`: one, or one for each row of a ledger.
+/// The lines that say `report`: one, or one for each row of a ledger or finding of an audit.
 pub(super) fn lines<'a>(report: &'a Report, clock: &Clock) -> Vec<Line<'a>> {
     match report {
         Report::Header(facts) => vec![Line::Header(header(facts, clock))],
-        Report::Finding(it) => vec![Line::Finding(finding(it, clock))],
+        Report::Finding(it) => vec![Line::Finding(Box::new(finding(it, clock)))],
         Report::Charges(ledger) => charges(ledger, clock).map(Line::Charges).collect(),
-        Report::Audit(_) => vec![],
+        Report::Audit(it) => audit::lines(it, clock),
         Report::Loss { at, cause, count } => vec![Line::Loss(loss(*at, *cause, *count, clock))],
         Report::Summary(it) => vec![Line::Summary(summary(it, clock))],
     }
@@ -72,7 +74,7 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         comm: escape(task.comm.as_bytes()),
         started_ns: task.start.0,
         whole_process: finding.whole_process,
-        hierarchy: escape(finding.hierarchy.as_bytes()),
+        hierarchy: Some(escape(finding.hierarchy.as_bytes())),
         from: path(from),
         from_id: from.key.map(|key| key.id),
         from_container: container(from.container.as_ref()),
@@ -80,7 +82,12 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         to_id: to.key.map(|key| key.id),
         to_container: container(to.container.as_ref()),
         mover: mover.map(|it| wire::Mover { pid: it.pid, comm: escape(it.comm.as_bytes()) }),
+        mover_home: finding.mover_home.as_deref().map(audit::home),
         lost_controllers: &finding.lost_controllers,
+        home: finding.home.as_deref().map(audit::home),
+        limits: finding.limits.as_ref().map(audit::limit_change),
+        resident_bytes: finding.resident,
+        exposure: None,
     }
 }
 
