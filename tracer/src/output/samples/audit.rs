@@ -93,7 +93,13 @@ fn runtime() -> RuntimeFacts {
 fn exposure(home: Home) -> Exposure {
     let mount = |name: &str, writable| {
         let at = format!("/sys/fs/cgroup/{name}").into_bytes().into();
-        let mount = CgroupMount { hierarchy: HierarchyId(4), root: (*b"/").into(), at, writable };
+        let mount = CgroupMount {
+            hierarchy: HierarchyId(4),
+            root: (*b"/").into(),
+            at,
+            writable,
+            is_fenced: false,
+        };
         (name.to_owned(), mount)
     };
     Exposure {
@@ -238,6 +244,7 @@ pub(in super::super) fn hostile(name: &[u8]) -> Audit {
         root: name.repeat(253).into(),
         at: name.repeat(253).into(),
         writable: true,
+        is_fenced: false,
     };
     let exposure = Exposure { mounts: vec![(text.clone(), mount); 9], ..exposure(home.clone()) };
     let unseen = Unseen { what: text.clone(), why: text.clone(), mend: some() };

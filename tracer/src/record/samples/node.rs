@@ -82,7 +82,7 @@ fn container() -> impl Strategy<Value = ContainerFacts> {
 
 fn view() -> impl Strategy<Value = View> {
     let mount = (n32(), name(), name(), any::<bool>()).prop_map(|(id, root, at, writable)| {
-        CgroupMount { hierarchy: HierarchyId(id), root, at, writable }
+        CgroupMount { hierarchy: HierarchyId(id), root, at, writable, is_fenced: !writable }
     });
     (n32(), option::of(comm()), any::<[Option<bool>; 3]>(), vec(mount, 0..4)).prop_map(
         |(pid, init, [host_cgroups, may_mount, host_users], mounts)| View {
@@ -186,6 +186,7 @@ fn one_view(hierarchy: HierarchyId) -> View {
         root: root.into(),
         at: Box::from(*b"/sys/fs/cgroup/memory\n"),
         writable,
+        is_fenced: false,
     };
     View {
         pid: 1234,
