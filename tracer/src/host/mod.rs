@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::io::Errno;
+
 pub(crate) mod cgroupfs;
 pub(crate) mod clock;
 mod enter;
@@ -27,6 +29,9 @@ mod tasks;
 mod testing;
 pub(crate) mod tree;
 pub(crate) mod usage;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
+mod view;
+mod visible;
 
 pub(crate) use self::{
     cgroupfs::CgroupRoot, hierarchies::Hierarchies, private_mount::mount_privately,
@@ -77,6 +82,13 @@ pub(crate) enum ReadError {
 }
 
 impl ReadError {
+    /// Whether it says that what was to be read is gone, as a process that ended meanwhile.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
+    pub(crate) fn is_gone(&self) -> bool {
+        let Self::Io { source, .. } = self else { return false };
+        source.raw_os_error().is_some_and(|code| fsutil::is_gone(Errno::from_raw_os_error(code)))
+    }
+
     fn io(path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { path: path.to_owned(), source: source.into() }
     }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn of(comm: &str, arguments: &[&str]) -> Option<String> {
-        let cmdline: String = arguments.iter().map(|argument| format!("{argument}\0")).collect();
+        let cmdline = [arguments, &[""]].concat().join("\0");
         parse(cmdline.as_bytes(), id_options(&Comm::new(comm.as_bytes()))?)
     }
 

@@ -11,6 +11,10 @@ use super::{Host, ReadError, fsutil::number32, read};
 /// One mount.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Mount {
+    /// Its number, which no other mount has while this one is there.
+    pub(crate) id: u32,
+    /// The number of the mount that it is mounted on.
+    pub(crate) parent: u32,
     /// The device number that files on it have, as `stat` gives it.
     pub(crate) device: u64,
     /// Which directory of the file system is mounted: `/` for all of it. For a cgroup file
@@ -73,8 +77,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Mounts {
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
-    // The mount's number and its parent's come first, and are not used.
-    let device = device(fields.nth(2)?)?;
+    let (id, parent) = (number32(fields.next()?)?, number32(fields.next()?)?);
+    let device = device(fields.next()?)?;
     let root = unescape(fields.next()?);
     let point = unescape(fields.next()?);
     let per_mount = fields.next()?;
@@ -85,6 +89,8 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let writable = !is_read_only(per_mount) && !is_read_only(options);
     let options = options.split(|byte| *byte == b',').map(|option| unescape(option).into());
     point.starts_with(b"/").then(|| Mount {
+        id,
+        parent,
         device,
         root: root.into(),
         point: PathBuf::from(OsString::from_vec(point)),
@@ -184,8 +190,8 @@ mod tests {
     #[test]
     fn lines_that_are_none_are_counted() {
         let mounts =
-            parse(b"\n1 2 0:1 / /x rw -\n1 2 0:1 / x rw - t s rw\n1 2 3 / /x rw - t s rw\n");
-        assert_eq!(mounts, Mounts { list: vec![], malformed: 3 });
+            parse(b"\n1 2 0:1 / /x rw -\n1 2 0:1 / x rw - t s rw\n1 2 3 / /x rw - t s rw\n1 x\n");
+        assert_eq!(mounts, Mounts { list: vec![], malformed: 4 });
     }
 
     #[test]

@@ -5,7 +5,10 @@
 
 use std::{fs, os::fd::AsFd};
 
-use rustix::{fs::readlinkat_raw, path::Arg};
+use rustix::{
+    fs::{CWD, readlinkat_raw},
+    path::Arg,
+};
 use truant_core::input::Namespaces as Numbers;
 
 use super::{Host, fsutil::number32};
@@ -14,8 +17,9 @@ use super::{Host, fsutil::number32};
 const LINK: usize = 64;
 
 /// Inode numbers the kernel fixes for its initial namespaces (`include/linux/proc_ns.h`).
-const INITIAL_CGROUP: &str = "cgroup:[4026531835]";
-const INITIAL_PID: &str = "pid:[4026531836]";
+pub(super) const INITIAL_CGROUP: u32 = 4_026_531_835;
+pub(super) const INITIAL_PID: u32 = 4_026_531_836;
+pub(super) const INITIAL_USER: u32 = 4_026_531_837;
 
 /// Facts on the namespaces of this process; none where a link could not be read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,14 +40,14 @@ impl Host {
     /// Looks at this process and at process 1.
     pub(crate) fn namespaces(&self) -> Namespaces {
         let (own, init) = (self.namespace("self", "cgroup"), self.namespace("1", "cgroup"));
-        let pid_initial = self.namespace("self", "pid").map(|link| link == INITIAL_PID);
+        let pid_initial = self.namespace("self", "pid").map(|number| number == INITIAL_PID);
         // A process of the initial namespace sees itself only in a procfs of that namespace.
         let seen = pid_initial.filter(|initial| *initial);
-        let of_init = || self.namespace("1", "pid").map(|link| link == INITIAL_PID);
+        let of_init = || self.namespace("1", "pid").map(|number| number == INITIAL_PID);
         Namespaces {
             proc_initial: seen.or_else(of_init),
             pid_initial,
-            cgroup_initial: own.as_ref().map(|link| link == INITIAL_CGROUP),
+            cgroup_initial: own.map(|number| number == INITIAL_CGROUP),
             cgroup_as_init: own.zip(init).map(|(own, init)| own == init),
         }
     }
@@ -58,9 +62,8 @@ impl Host {
         number32(first)
     }
 
-    fn namespace(&self, process: &str, kind: &str) -> Option<String> {
-        let link = fs::read_link(self.proc.join(process).join("ns").join(kind)).ok()?;
-        link.into_os_string().into_string().ok()
+    fn namespace(&self, process: &str, kind: &str) -> Option<u32> {
+        number_of(CWD, self.proc.join(process).join("ns").join(kind))
     }
 }
 
@@ -101,8 +104,8 @@ mod tests {
     use super::*;
     use crate::host::testing::Tree;
 
-    const CGROUP: [&str; 2] = [INITIAL_CGROUP, "cgroup:[4026532500]"];
-    const PID: [&str; 2] = [INITIAL_PID, "pid:[4026532501]"];
+    const CGROUP: [&str; 2] = ["cgroup:[4026531835]", "cgroup:[4026532500]"];
+    const PID: [&str; 2] = ["pid:[4026531836]", "pid:[4026532501]"];
 
     #[test]
     fn on_the_host() {

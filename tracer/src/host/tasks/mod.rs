@@ -83,7 +83,7 @@ impl Scan<'_> {
             task: self.reader.task(leader, pid, pid),
             ppid: leader.ppid,
             places: self.reader.places()?,
-            namespaces: self.reader.namespaces(dir, &process),
+            namespaces: process.namespaces(dir),
             monitors: self.reader.monitors(dir, &process),
         });
         self.done.processes += 1;

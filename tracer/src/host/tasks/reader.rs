@@ -50,6 +50,19 @@ pub(super) struct Process {
     deputy: Option<u32>,
 }
 
+impl Process {
+    /// None of a thread of the kernel, which is in none of its own.
+    pub(super) fn namespaces(&self, dir: &OwnedFd) -> Option<Namespaces> {
+        if self.leader.kernel {
+            return None;
+        }
+        match self.deputy {
+            None => namespaces::of_process(dir),
+            Some(tid) => namespaces::of_process(open_dir(dir, format!("task/{tid}")).ok()?),
+        }
+    }
+}
+
 /// Reads processes one after the other; what is kept of one is there until the next is read.
 pub(super) struct Reader {
     tick_ns: u64,
@@ -111,17 +124,6 @@ impl Reader {
     pub(super) fn task(&self, stat: &Stat, tid: u32, tgid: u32) -> Task {
         let start = BootTime(stat.start_ticks.saturating_mul(self.tick_ns));
         Task { tid, tgid, start, comm: stat.comm }
-    }
-
-    /// None of a thread of the kernel, which is in none of its own.
-    pub(super) fn namespaces(&self, dir: &OwnedFd, process: &Process) -> Option<Namespaces> {
-        if process.leader.kernel {
-            return None;
-        }
-        match process.deputy {
-            None => namespaces::of_process(dir),
-            Some(tid) => namespaces::of_process(open_dir(dir, format!("task/{tid}")).ok()?),
-        }
     }
 
     /// The id of what the process watches over, by its name and its arguments.

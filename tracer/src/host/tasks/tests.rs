@@ -108,9 +108,9 @@ fn with_namespaces(tree: Tree, dir: &str, first: u32) -> Tree {
     })
 }
 
-fn numbered(first: u32) -> Option<Namespaces> {
+fn numbered(first: u32) -> Namespaces {
     let [pid, mount, cgroup, net, ipc] = [0, 1, 2, 3, 4].map(|index| Some(first + index));
-    Some(Namespaces { pid, mount, cgroup, net, ipc })
+    Namespaces { pid, mount, cgroup, net, ipc }
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn namespaces_of_processes_alone() {
     let only_mount = Namespaces { mount: Some(70), ..Namespaces::default() };
     let expected = [
         (2, None, None),
-        (5, numbered(20), None),
+        (5, Some(numbered(20)), None),
         (6, None, None),
-        (8, numbered(40), None),
+        (8, Some(numbered(40)), None),
         (11, Some(only_mount), None),
     ];
     assert_eq!(marks(&tree), expected);
