@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, fstat};
+use rustix::{
+    fs::{CWD, Stat, fstat},
+    io::Errno,
+};
 use truant_core::{ids::HierarchyId, input::Hierarchy};
 
 use super::{Host, fsutil::open_dir, mountinfo::Mount};
@@ -101,6 +104,14 @@ impl CgroupRoot {
         self.point.clone().unwrap_or_else(|| PathBuf::from(format!("/proc/self/fd/{number}")))
     }
 
+    /// Opens the directory of a cgroup. One made anew at the path of a removed one has another id,
+    /// and is not opened for it.
+    pub(super) fn open(&self, id: u64, cgroup: &[u8]) -> Result<(OwnedFd, Stat), Errno> {
+        let dir = open_dir(self.dir(), relative(cgroup))?;
+        let stat = fstat(&dir)?;
+        if stat.st_ino == id { Ok((dir, stat)) } else { Err(Errno::NOENT) }
+    }
+
     /// A path to the directory of the cgroup with this path in the hierarchy.
     #[cfg(test)]
     pub(crate) fn path_of(&self, cgroup: &[u8]) -> PathBuf {
@@ -109,7 +120,7 @@ impl CgroupRoot {
 }
 
 /// A cgroup's path, from the hierarchy's root directory.
-pub(super) fn relative(cgroup: &[u8]) -> &Path {
+fn relative(cgroup: &[u8]) -> &Path {
     let below = cgroup.strip_prefix(b"/").unwrap_or(cgroup);
     Path::new(OsStr::from_bytes(if below.is_empty() { b"." } else { below }))
 }

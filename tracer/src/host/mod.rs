@@ -16,8 +16,14 @@ mod enter;
 mod fsutil;
 pub(crate) mod heap;
 pub(crate) mod hierarchies;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
+mod holdings;
 pub(crate) mod kconfig;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
+mod limits;
 mod membership;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
+mod memory;
 mod monitors;
 pub(crate) mod mountinfo;
 pub(crate) mod namespaces;

@@ -2,15 +2,17 @@
 //!
 //! Owns the two files, v2's and v1's. Which cgroups are read, and when, is decided elsewhere.
 
-use rustix::{fs::fstat, io::Errno};
+use std::os::fd::AsFd;
+
+use rustix::io::Errno;
 use truant_core::{
     ids::HierarchyId,
     input::{Counter, Usage},
 };
 
 use super::{
-    cgroupfs::{CgroupRoot, relative},
-    fsutil::{is_gone, number, open_dir, read_at},
+    cgroupfs::CgroupRoot,
+    fsutil::{is_gone, number, read_at},
 };
 
 /// What one round of reading came to.
@@ -63,15 +65,16 @@ impl CgroupRoot {
                 .map_or_else(is_gone, |()| buffer.trim_ascii_end() == b"1")
     }
 
-    /// A cgroup made anew at the path of a removed one has another id, and is not read for it.
     fn usage_of(&self, id: u64, path: &[u8], buf: &mut Vec<u8>) -> Result<u64, Errno> {
+        let (dir, _) = self.open(id, path)?;
+        self.usage_in(&dir, buf)
+    }
+
+    /// Reads the usage of the cgroup whose directory this is.
+    pub(super) fn usage_in(&self, dir: impl AsFd, buf: &mut Vec<u8>) -> Result<u64, Errno> {
         let v2 = self.hierarchy == HierarchyId::V2;
         let file = if v2 { "memory.current" } else { "memory.usage_in_bytes" };
-        let dir = open_dir(self.dir(), relative(path))?;
-        if fstat(&dir)?.st_ino != id {
-            return Err(Errno::NOENT);
-        }
-        read_at(&dir, file, buf)?;
+        read_at(dir, file, buf)?;
         number(buf.trim_ascii_end()).ok_or(Errno::INVAL)
     }
 }
