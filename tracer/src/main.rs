@@ -4,7 +4,6 @@
 
 mod cli;
 mod host;
-#[cfg_attr(not(test), expect(dead_code, reason = "the session does not listen to it yet"))]
 mod identity;
 mod kernel;
 mod output;

@@ -8,7 +8,7 @@ use truant_core::{guard::Guard, input::Way};
 
 use crate::{
     kernel::KERNEL_BTF,
-    session::{Hooks, Settings},
+    session::{Hooks, Scope, Settings},
 };
 
 /// The shortest interval between two ledgers: reading the tables waits for the kernel each time.
@@ -70,6 +70,43 @@ impl HookArgs {
     }
 }
 
+/// What counts as a finding for the exit status.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum FailOn {
+    /// Who is out.
+    #[default]
+    Out,
+    /// Who is out, and who could get out.
+    Exposed,
+}
+
+/// What is looked at, and how it counts.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScopeArgs {
+    /// The cgroups that tasks should not leave, as in `/docker` or `machine.slice`; `*` stands for
+    /// any part of a name; can be given again. Any kubepods root if not given.
+    #[arg(long, value_name = "PATTERN", value_parser = guard)]
+    guard: Vec<String>,
+    /// What makes the exit status 1.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    fail_on: FailOn,
+    /// The socket of the container runtime that knows the names: containerd's, CRI-O's or
+    /// Docker's. Those at the usual places of the host if not given.
+    #[arg(long, value_name = "PATH")]
+    runtime_socket: Option<PathBuf>,
+}
+
+impl ScopeArgs {
+    /// The plan.
+    pub(crate) fn scope(self) -> Scope {
+        Scope {
+            guard: self.guard,
+            fail_on_exposed: self.fail_on == FailOn::Exposed,
+            runtime: self.runtime_socket,
+        }
+    }
+}
+
 /// A live run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LiveArgs {
@@ -79,10 +116,8 @@ pub(crate) struct LiveArgs {
     /// The time between two tables of charges.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     interval: Duration,
-    /// The cgroups that tasks should not leave, as in `/docker` or `machine.slice`; `*` stands for
-    /// any part of a name; can be given again. Any kubepods root if not given.
-    #[arg(long, value_name = "PATTERN", value_parser = guard)]
-    guard: Vec<String>,
+    #[command(flatten)]
+    scope: ScopeArgs,
     #[command(flatten)]
     hooks: HookArgs,
 }
@@ -93,7 +128,7 @@ impl LiveArgs {
         Settings {
             duration: self.duration,
             interval: self.interval,
-            guard: self.guard,
+            scope: self.scope.scope(),
             hooks: self.hooks.hooks(probe_log),
         }
     }

@@ -4,6 +4,7 @@
 //! run, 3 inconclusive.
 
 mod args;
+mod audit;
 mod doctor;
 mod record;
 mod replay;
@@ -46,6 +47,8 @@ struct Cli {
 enum Verb {
     /// Show live who leaves a pod's cgroup, and who charges memory where.
     Watch(watch::Args),
+    /// Say once who is out of a pod's cgroup already, and who could get out.
+    Audit(audit::Args),
     /// Watch, and keep all of it in a file.
     Record(record::Args),
     /// Show again what a recording holds, without a kernel.
@@ -68,6 +71,7 @@ pub(crate) fn run() -> ExitCode {
     let probe_log = cli.log == LevelFilter::Trace;
     let result = match cli.verb {
         Verb::Watch(args) => watch::run(args, probe_log),
+        Verb::Audit(args) => audit::run(args),
         Verb::Record(args) => record::run(args, probe_log),
         Verb::Replay(args) => replay::run(&args),
         Verb::Doctor(args) => doctor::run(args),

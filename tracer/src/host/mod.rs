@@ -16,13 +16,10 @@ mod enter;
 mod fsutil;
 pub(crate) mod heap;
 pub(crate) mod hierarchies;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
 mod holdings;
 pub(crate) mod kconfig;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
 mod limits;
 mod membership;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
 mod memory;
 mod monitors;
 pub(crate) mod mountinfo;
@@ -35,7 +32,6 @@ mod tasks;
 mod testing;
 pub(crate) mod tree;
 pub(crate) mod usage;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
 mod view;
 mod visible;
 
@@ -89,7 +85,6 @@ pub(crate) enum ReadError {
 
 impl ReadError {
     /// Whether it says that what was to be read is gone, as a process that ended meanwhile.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the audit"))]
     pub(crate) fn is_gone(&self) -> bool {
         let Self::Io { source, .. } = self else { return false };
         source.raw_os_error().is_some_and(|code| fsutil::is_gone(Errno::from_raw_os_error(code)))

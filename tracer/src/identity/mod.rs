@@ -130,6 +130,11 @@ impl Runtimes {
         Ok(true)
     }
 
+    /// Whether every runtime has said what can be known at once, and all of that was given out.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.unsettled == 0 && self.instead.is_empty()
+    }
+
     /// Asks again soon: a cgroup was made that looks like a container's. Cheap, and may be called as
     /// often as that happens.
     pub(crate) fn hint(&self) {

@@ -4,28 +4,35 @@
 //! unseen in between; and at each interval the tables of charges are read before the ring is
 //! emptied, so that a charge never comes before its cgroup.
 
+mod audit;
 mod memory;
+mod once;
+mod settings;
+mod signals;
 mod snapshot;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use aya::maps::{MapData, RingBuf};
 use aya_log::EbpfLogger;
 use log::Log;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
-};
-use truant_core::input::{Facts, Input, LossCause, Need, Way};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use truant_core::input::{Facts, Hook, Input, LossCause, Need};
 
 use crate::{
     host::{Hierarchies, Host, clock, heap},
+    identity::Runtimes,
     kernel::{self, Charges, KernelTypes, Losses, Tracer},
     route::Route,
 };
 
-use self::memory::Memory;
+use self::{memory::Memory, snapshot::Node};
+pub(crate) use self::{
+    once::once,
+    settings::{Hooks, Scope, Settings},
+    signals::Signals,
+};
 
 /// How often the ring is looked into: the latency of a finding. The ring holds what two CPUs can
 /// put into it in twenty times that, and no record wakes anybody, which would cost the traced.
@@ -35,32 +42,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// than the ring holds.
 const RECORDS_AT_ONCE: usize = 200_000;
 
+/// How long the audit waits for those who are on their way into a pod, and for names.
+const AUDIT_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+
 /// Readings of the counters in a row at most. Two are needed to make a difference good.
 const RECOUNTS: usize = 4;
-
-/// What a live run was asked to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// How long; until a signal if none.
-    pub(crate) duration: Option<Duration>,
-    /// The time between two ledgers.
-    pub(crate) interval: Duration,
-    /// The guarded subtrees; any kubepods root if empty.
-    pub(crate) guard: Vec<String>,
-    /// How to hook into the kernel.
-    pub(crate) hooks: Hooks,
-}
-
-/// How to hook into the kernel.
-#[derive(Clone, Debug)]
-pub(crate) struct Hooks {
-    /// The only way that may be used.
-    pub(crate) forced: Option<Way>,
-    /// The file of the kernel's types.
-    pub(crate) btf: PathBuf,
-    /// Whether the programs log.
-    pub(crate) log: bool,
-}
 
 /// A live run with everything attached.
 pub(crate) struct Session {
@@ -69,6 +55,10 @@ pub(crate) struct Session {
     losses: Losses,
     probe_log: Option<EbpfLogger<&'static dyn Log>>,
     memory: Memory,
+    host: Host,
+    node: Node,
+    runtimes: Runtimes,
+    audited: bool,
     // Detaches all when dropped.
     _tracer: Tracer,
 }
@@ -85,24 +75,26 @@ impl Session {
             let why = kernel::refusals(&tracer.hooks, Need::Moves);
             bail!("moves cannot be traced here: {why}; `truant doctor` says more");
         }
-        let hierarchies = host.hierarchies()?;
-        let mut roots = snapshot::roots(host, &hierarchies.list);
+        let runtimes = runtimes(&settings.scope, host);
+        let node = Node::open(host, host.hierarchies()?);
         let facts = Facts {
-            guard: settings.guard.clone(),
             interval_ns: u64::try_from(settings.interval.as_nanos()).unwrap_or(u64::MAX),
-            ..facts(&hierarchies, &tracer, host)
+            ..facts(node.layout(), &tracer.hooks, &settings.scope, host)
         };
         route.feed(Input::Started(Box::new(facts)))?;
-        snapshot::take(host, &roots, route)?;
+        node.take(host, route)?;
         // Parsing the kernel's types and scanning leave holes that nothing fills again.
         heap::trim();
-        let memory = roots.extract_if(.., |root| Some(root.hierarchy) == hierarchies.memory);
-        let memory = Memory::new(memory.last(), tracer.way(Need::Charges));
+        let memory = Memory::new(node.memory(), tracer.way(Need::Charges));
         let mut session = Self {
             ring: ring(&mut tracer)?,
             charges: Charges::take(&mut tracer.ebpf)?,
             losses: Losses::take(&mut tracer, memory.recounts())?,
             memory,
+            host: host.clone(),
+            node,
+            runtimes,
+            audited: false,
             probe_log: settings
                 .hooks
                 .log
@@ -135,9 +127,14 @@ impl Session {
                 () = signals.any() => break,
                 () = until(start, settings.duration) => break,
                 _ = intervals.tick() => self.end_interval(route)?,
-                _ = looks.tick() => self.look(route)?,
+                Some(said) = self.runtimes.next() => route.feed(said)?,
+                _ = looks.tick() => {
+                    self.look(route)?;
+                    self.audit_in_time(start, route)?;
+                }
             }
         }
+        self.audit(route)?;
         if self.memory.is_never_sure() {
             self.take_charges(route)?;
             route.feed(Input::Skipped { count: 0 })?;
@@ -150,16 +147,36 @@ impl Session {
 
     /// Empties the ring.
     fn look(&mut self, route: &mut Route) -> Result<()> {
-        look(&mut self.ring, route)?;
+        look(&mut self.ring, &self.node, &self.runtimes, route)?;
         if let Some(log) = &mut self.probe_log {
             log.flush();
         }
         Ok(())
     }
 
+    /// Audits once, when names are known and nobody is on the way into a pod any more.
+    fn audit_in_time(&mut self, start: Instant, route: &mut Route) -> Result<()> {
+        let [soonest, latest] = AUDIT_AFTER;
+        let waited = start.elapsed();
+        if waited >= latest || (waited >= soonest && self.runtimes.is_settled()) {
+            self.audit(route)?;
+        }
+        Ok(())
+    }
+
+    fn audit(&mut self, route: &mut Route) -> Result<()> {
+        if !self.audited {
+            self.audited = true;
+            audit::audit(&self.host, &self.node, true, route)?;
+        }
+        Ok(())
+    }
+
     fn end_interval(&mut self, route: &mut Route) -> Result<()> {
         self.take_charges(route)?;
-        if let Memory::Polled(root) = &self.memory {
+        if let Some(root) = self.node.memory()
+            && matches!(self.memory, Memory::Polled)
+        {
             let cgroups = route.engine().to_poll();
             let polled = root.usage(&cgroups);
             route.feed(Input::Polled(polled.rows))?;
@@ -196,7 +213,8 @@ impl Session {
     /// Compares the kernel's counters with the ledger, right after charges were taken, until all
     /// agree or have been charged whenever they were read.
     fn recount(&mut self, route: &mut Route) -> Result<()> {
-        let Memory::Recounted { root, .. } = &self.memory else { return Ok(()) };
+        let root = self.node.memory().filter(|_| self.memory.recounts());
+        let Some(root) = root else { return Ok(()) };
         for _ in 0..RECOUNTS {
             let cgroups = route.engine().to_recount();
             if cgroups.is_empty() {
@@ -204,7 +222,7 @@ impl Session {
             }
             let counters = root.counters(&cgroups);
             let during = self.charges.drain()?;
-            look(&mut self.ring, route)?;
+            look(&mut self.ring, &self.node, &self.runtimes, route)?;
             route.feed(Input::Recounted { counters, during })?;
         }
         Ok(())
@@ -217,14 +235,29 @@ impl Session {
 /// If the kernel's types are not known, or nothing at all can be loaded.
 pub(crate) fn probe(hooks: &Hooks, host: &Host) -> Result<Facts> {
     let tracer = attach(hooks)?;
-    Ok(facts(&host.hierarchies()?, &tracer, host))
+    let scope = Scope { guard: Vec::new(), fail_on_exposed: false, runtime: None };
+    Ok(facts(&host.hierarchies()?, &tracer.hooks, &scope, host))
 }
 
-/// Tells `route` the records of the ring.
-fn look(ring: &mut RingBuf<MapData>, route: &mut Route) -> Result<()> {
+/// Tells `route` the records of the ring, and before one that says that somebody left the limits
+/// that are lost. A cgroup that was made may be a container's, which runtimes have names for.
+fn look(
+    ring: &mut RingBuf<MapData>,
+    node: &Node,
+    runtimes: &Runtimes,
+    route: &mut Route,
+) -> Result<()> {
     for _ in 0..RECORDS_AT_ONCE {
         let Some(record) = ring.next() else { break };
-        route.feed(kernel::decode(&record))?;
+        let input = kernel::decode(&record);
+        let limited = route.engine().to_limit_for(&input);
+        if !limited.is_empty() {
+            route.feed(Input::Limits(node.limits(&limited)))?;
+        }
+        if matches!(input, Input::CgroupMade { .. }) {
+            runtimes.hint();
+        }
+        route.feed(input)?;
     }
     Ok(())
 }
@@ -235,7 +268,14 @@ fn attach(hooks: &Hooks) -> Result<Tracer> {
     Tracer::attach(&types, hooks.forced, hooks.log)
 }
 
-fn facts(hierarchies: &Hierarchies, tracer: &Tracer, host: &Host) -> Facts {
+/// The runtimes of the host: below its root directory, where this process can reach that.
+fn runtimes(scope: &Scope, host: &Host) -> Runtimes {
+    let hosts = host.proc.join("1/root");
+    let root = if hosts.join("run").exists() { hosts } else { "/".into() };
+    Runtimes::find(&root, scope.runtime.as_deref())
+}
+
+fn facts(hierarchies: &Hierarchies, hooks: &[Hook], scope: &Scope, host: &Host) -> Facts {
     Facts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
@@ -244,7 +284,9 @@ fn facts(hierarchies: &Hierarchies, tracer: &Tracer, host: &Host) -> Facts {
         mode: hierarchies.mode,
         hierarchies: hierarchies.list.clone(),
         memory: hierarchies.memory,
-        hooks: tracer.hooks.clone(),
+        hooks: hooks.to_vec(),
+        guard: scope.guard.clone(),
+        fail_on_exposed: scope.fail_on_exposed,
         own_pid: host.own_pid().unwrap_or_else(std::process::id),
         ..Facts::default()
     }
@@ -260,35 +302,5 @@ async fn until(start: Instant, duration: Option<Duration>) {
     match duration {
         Some(duration) => sleep_until(start + duration).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The signals that end a run in good order.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    /// From here on they end nothing by themselves. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// If the process cannot listen.
-    pub(crate) fn listen() -> Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
     }
 }

@@ -1,64 +1,125 @@
-//! The first look at the node: every cgroup and every task there is.
+//! The first look at the node: every cgroup and every task there is, and the open directories that
+//! later looks go through.
 //!
 //! Comes after the programs are attached. What the look misses, events tell.
 
 use anyhow::{Context as _, Result};
-use truant_core::input::{Hierarchy, Input, LossCause};
+use truant_core::{
+    ids::{CgroupKey, HierarchyId},
+    input::{CgroupLimits, Hierarchy, Input, LossCause, Unseen},
+};
 
 use crate::{
-    host::{CgroupRoot, Host, mount_privately},
+    host::{CgroupRoot, Hierarchies, Host, mount_privately},
     route::{Route, Stop},
 };
 
-/// The root directories of all hierarchies that can be had. One that is mounted nowhere is mounted
-/// for this process alone.
-pub(super) fn roots(host: &Host, hierarchies: &[Hierarchy]) -> Vec<CgroupRoot> {
-    let mut roots = Vec::new();
-    for hierarchy in hierarchies {
-        let root = host.locate(hierarchy).or_else(|_| mount_privately(hierarchy));
-        match root {
-            Ok(root) => roots.push(root),
-            Err(error) => {
-                log::warn!("{:#}: its cgroups are known from events alone", anyhow::anyhow!(error));
-            }
-        }
-    }
-    roots
+/// The hierarchies of the node, and the root directories of those that can be had.
+pub(super) struct Node {
+    hierarchies: Hierarchies,
+    roots: Vec<CgroupRoot>,
+    /// The hierarchies that cannot be looked into, and why.
+    closed: Vec<(String, String)>,
+    /// Whether cgroup paths of tasks begin at the hierarchies' roots.
+    says_where: bool,
 }
 
-/// Tells `route` what there is. What could not be read is a loss.
-///
-/// # Errors
-/// If `/proc` cannot be read at all, or `route` wants no more.
-pub(super) fn take(host: &Host, roots: &[CgroupRoot], route: &mut Route) -> Result<()> {
-    let mut fed = Ok(());
-    let (mut unread, mut nowhere) = (0, 0);
-    // In another cgroup namespace, a path says nothing of where it begins.
-    let says_where = host.namespaces().cgroup_initial != Some(false);
-    {
-        let mut feed = |mut input: Input| {
-            if let Input::TaskSeen { places, .. } = &mut input
-                && !says_where
-            {
-                places.clear();
-                nowhere += 1;
+impl Node {
+    /// Opens the hierarchies. One that is mounted nowhere is mounted for this process alone.
+    pub(super) fn open(host: &Host, hierarchies: Hierarchies) -> Self {
+        let (mut roots, mut closed) = (Vec::new(), Vec::new());
+        for hierarchy in &hierarchies.list {
+            let root = host.locate(hierarchy).or_else(|_| mount_privately(hierarchy));
+            match root {
+                Ok(root) => roots.push(root),
+                Err(error) => {
+                    let why = format!("{:#}", anyhow::anyhow!(error));
+                    log::warn!("{why}: its cgroups are known from events alone");
+                    closed.push((hierarchy.name.clone(), why));
+                }
             }
-            if fed.is_ok() {
-                fed = route.feed(input);
-            }
-        };
-        for root in roots {
-            unread += root.walk(&mut feed)?.unread;
         }
-        let tasks = host.scan_tasks(&mut feed).context("cannot scan the tasks")?;
-        unread += tasks.unread;
+        // In another cgroup namespace, a path says nothing of where it begins.
+        let says_where = host.namespaces().cgroup_initial != Some(false);
+        Self { hierarchies, roots, closed, says_where }
     }
-    unread += nowhere;
-    fed?;
-    if unread > 0 {
-        lost(route, unread)?;
+
+    /// The hierarchies there are.
+    pub(super) fn hierarchies(&self) -> &[Hierarchy] {
+        &self.hierarchies.list
     }
-    Ok(())
+
+    /// The hierarchies, and which of them has the memory controller.
+    pub(super) fn layout(&self) -> &Hierarchies {
+        &self.hierarchies
+    }
+
+    /// The root of the memory controller's hierarchy.
+    pub(super) fn memory(&self) -> Option<&CgroupRoot> {
+        self.root(self.hierarchies.memory?)
+    }
+
+    /// The limits of these cgroups, of whatever hierarchies.
+    pub(super) fn limits(&self, wanted: &[(CgroupKey, Box<[u8]>)]) -> Vec<CgroupLimits> {
+        let limits = self
+            .hierarchies
+            .list
+            .iter()
+            .filter_map(|hierarchy| Some(self.root(hierarchy.id)?.limits(hierarchy, wanted)));
+        limits.flatten().collect()
+    }
+
+    /// What an audit cannot see for want of a hierarchy or of a view.
+    pub(super) fn unseen(&self) -> Vec<Unseen> {
+        let closed = self.closed.iter().map(|(name, why)| Unseen {
+            what: format!("the cgroups of hierarchy {}", if name.is_empty() { "v2" } else { name }),
+            why: why.clone(),
+            mend: Some("mount it, or run truant privileged".to_owned()),
+        });
+        let elsewhere = (!self.says_where).then(|| Unseen {
+            what: "where the running tasks are".to_owned(),
+            why: "truant is in a cgroup namespace of its own".to_owned(),
+            mend: Some("run it privileged with the host's pid namespace".to_owned()),
+        });
+        closed.chain(elsewhere).collect()
+    }
+
+    /// Tells `route` what there is. What could not be read is a loss.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read at all, or `route` wants no more.
+    pub(super) fn take(&self, host: &Host, route: &mut Route) -> Result<()> {
+        let mut fed = Ok(());
+        let (mut unread, mut nowhere) = (0, 0);
+        {
+            let mut feed = |mut input: Input| {
+                if let Input::TaskSeen { places, .. } = &mut input
+                    && !self.says_where
+                {
+                    places.clear();
+                    nowhere += 1;
+                }
+                if fed.is_ok() {
+                    fed = route.feed(input);
+                }
+            };
+            for root in &self.roots {
+                unread += root.walk(&mut feed)?.unread;
+            }
+            let tasks = host.scan_tasks(&mut feed).context("cannot scan the tasks")?;
+            unread += tasks.unread;
+        }
+        unread += nowhere;
+        fed?;
+        if unread > 0 {
+            lost(route, unread)?;
+        }
+        Ok(())
+    }
+
+    fn root(&self, hierarchy: HierarchyId) -> Option<&CgroupRoot> {
+        self.roots.iter().find(|root| root.hierarchy == hierarchy)
+    }
 }
 
 fn lost(route: &mut Route, unread: usize) -> Result<(), Stop> {

@@ -22,6 +22,9 @@ use strays::Stray;
 /// Most of each kind of fact that is kept: the cgroups of the biggest node, and then some.
 const MAX_FACTS: usize = 1 << 17;
 
+/// The oldest processes of a pid namespace: its first one is among them, if it lives.
+const MAX_PEERS: usize = 8;
+
 /// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
 /// container: the first is what a stray is told by where it is out in several.
 const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
@@ -100,13 +103,28 @@ impl Engine {
         pids.into_iter().collect()
     }
 
-    /// A process of each container, to be asked what it sees.
-    pub fn to_view(&self) -> Vec<u32> {
+    /// A process of each container, to be asked what it sees, and some of those in its pid
+    /// namespace, among which the first process of that is likely to be.
+    pub fn to_view(&self) -> Vec<(u32, Vec<u32>)> {
+        let mut peers: BTreeMap<u32, Vec<(BootTime, u32)>> = BTreeMap::new();
+        for (pid, namespaces, _) in self.homes.claims() {
+            let start = self.tasks.start(pid).unwrap_or_default();
+            let number = namespaces.pid.unwrap_or_default();
+            peers.entry(number).or_default().push((start, pid));
+        }
+        for peers in peers.values_mut() {
+            peers.sort_unstable();
+            peers.truncate(MAX_PEERS);
+        }
         let mut seen = BTreeSet::new();
         let one_of_each = self.homes.claims().filter(|(pid, namespaces, container)| {
             !self.is_own_pid(*pid) && seen.insert(((*container).clone(), namespaces.mount))
         });
-        one_of_each.map(|(pid, ..)| pid).collect()
+        let with_peers = one_of_each.map(|(pid, namespaces, _)| {
+            let peers = peers.get(&namespaces.pid.unwrap_or_default()).into_iter().flatten();
+            (pid, peers.map(|(_, pid)| *pid).collect())
+        });
+        with_peers.collect()
     }
 
     /// The cgroups whose limits hold, or should hold, for those who are out, with their paths.

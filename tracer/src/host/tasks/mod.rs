@@ -48,7 +48,6 @@ impl Host {
     /// Reads the places of one process again, as [`Self::scan_tasks`] does, to an
     /// [`Input::Placed`]; none where it is gone, or on its way out. That its start is another than
     /// before says that it is another process.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for live runs without events of moves"))]
     pub(crate) fn task(&self, pid: u32) -> Result<Option<Input>, ReadError> {
         let proc = open_dir(CWD, &self.proc).map_err(|errno| ReadError::io(&self.proc, errno))?;
         match placed(&proc, pid) {

@@ -49,13 +49,14 @@ impl Host {
         let mut buffer = Vec::with_capacity(4096);
         read_mounts(&dir, &mut buffer).map_err(failed)?;
         let mounts = mountinfo::parse(&buffer);
+        let host_cgroups = self.shares(&dir, "ns/cgroup", INITIAL_CGROUP);
         Ok(View {
             pid,
             init: self.init_of(&dir, pid, peers),
-            host_cgroups: self.shares(&dir, "ns/cgroup", INITIAL_CGROUP),
+            host_cgroups,
             may_mount: may_mount(&dir, &mut buffer),
             host_users: self.shares(&dir, "ns/user", INITIAL_USER),
-            mounts: cgroup_mounts(&mounts, hierarchies),
+            mounts: cgroup_mounts(&mounts, hierarchies, host_cgroups),
         })
     }
 
@@ -120,7 +121,11 @@ fn bounding(status: &[u8]) -> Option<CapabilitySet> {
     u64::from_str_radix(digits, 16).ok().map(CapabilitySet::from_bits_retain)
 }
 
-fn cgroup_mounts(mounts: &Mounts, hierarchies: &[Hierarchy]) -> Vec<CgroupMount> {
+fn cgroup_mounts(
+    mounts: &Mounts,
+    hierarchies: &[Hierarchy],
+    host_cgroups: Option<bool>,
+) -> Vec<CgroupMount> {
     let visible = Visible::of(mounts);
     let (mut found, mut told) = (Vec::new(), HashSet::new());
     for mount in &mounts.list {
@@ -134,6 +139,7 @@ fn cgroup_mounts(mounts: &Mounts, hierarchies: &[Hierarchy]) -> Vec<CgroupMount>
                 root: mount.root.clone(),
                 at: mount.point.as_os_str().as_bytes().into(),
                 writable: mount.writable,
+                is_fenced: host_cgroups == Some(false) && mount.has(b"nsdelegate"),
             });
         }
     }
