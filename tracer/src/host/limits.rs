@@ -22,8 +22,8 @@ const V1_UNLIMITED: u64 = 1 << 62;
 
 impl CgroupRoot {
     /// Reads the limits of cgroups of this hierarchy. There is no row for one that is gone, or is
-    /// of another hierarchy. Only controllers that are in the hierarchy are read: the others' limits
-    /// are none, as is one whose file cannot be read or makes no sense.
+    /// of another hierarchy. Only controllers that are in the hierarchy are read: the limits of
+    /// others are none, as is one whose file cannot be read or makes no sense.
     ///
     /// The root limits nothing, with a file or without. In v2 a cgroup has a controller's files
     /// where its parent hands the controller down. Where it does not, the cgroup is unlimited by
@@ -253,7 +253,9 @@ mod tests {
         }
 
         #[test]
-        fn what_the_kernel_writes_is_what_is_read(cpus in 1..10_000_u64, period in 1..1_000_000_u64) {
+        fn what_the_kernel_writes_is_what_is_read(
+            cpus in 1..10_000_u64, period in 1..1_000_000_u64
+        ) {
             let text = format!("{} {period}", cpus * period);
             prop_assert_eq!(bandwidth(text.as_bytes()), Some(Limit::Of(cpus * 1000)));
         }
