@@ -35,6 +35,15 @@ impl Clock {
         self.timestamp(at).map(|time| time.to_string())
     }
 
+    /// Like [`Self::short`], with the day before it where that is not the day of `now`.
+    pub(crate) fn since(&self, at: BootTime, now: BootTime) -> String {
+        let day = |at| Some(self.timestamp(at)?.to_zoned(self.zone.clone()).date());
+        match day(at).filter(|date| day(now) != Some(*date)) {
+            Some(date) => format!("{date} {}", self.short(at)),
+            None => self.short(at),
+        }
+    }
+
     /// The time of day as `HH:MM:SS` in the clock's zone, else seconds since boot as `+12.345s`.
     pub(crate) fn short(&self, at: BootTime) -> String {
         match self.timestamp(at) {
@@ -67,6 +76,14 @@ mod tests {
     fn an_unknown_boot_time_gives_the_uptime() {
         assert_eq!(clock(0).short(BootTime(61_512_345_678)), "+61.512s");
         assert_eq!(clock(0).rfc3339(BootTime(1)), None);
+    }
+
+    #[test]
+    fn another_day_is_named() {
+        let (noon, day_after) = (BootTime(0), BootTime(86_400_000_000_000));
+        assert_eq!(clock(NOON_NS).since(noon, BootTime(61_000_000_000)), "14:00:00");
+        assert_eq!(clock(NOON_NS).since(noon, day_after), "2023-11-15 14:00:00");
+        assert_eq!(clock(0).since(noon, day_after), "+0.000s");
     }
 
     #[test]

@@ -258,7 +258,7 @@ pub(in super::super) fn hostile(name: &[u8]) -> Audit {
     let worst = u64::MAX;
     Audit {
         at: BootTime(u64::MAX),
-        runtimes: vec![runtime; 3],
+        runtimes: vec![runtime],
         pods: vec![Strays {
             home: home.clone(),
             processes: vec![stray.clone(); 9],
@@ -270,7 +270,7 @@ pub(in super::super) fn hostile(name: &[u8]) -> Audit {
         mismatch: Some(Mismatch { root: name.into(), runtime: some(), systemd: vec![home; 9] }),
         dead: vec![Dead { place: wide, bytes: u64::MAX, count: Some(u64::MAX) }],
         books: Some(Books { used: worst, total: worst, guarded: worst, outside: worst }),
-        unseen: vec![unseen; 2],
+        unseen: vec![unseen],
     }
 }
 

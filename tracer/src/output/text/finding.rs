@@ -1,4 +1,6 @@
-//! A finding in one line: when, what, whose, in which hierarchy, from where to where, by whom.
+//! A finding in one line: when, what, whose, in which hierarchy, from where to where, by whom. A
+//! place at home is called by the names of its pod and container. What more is known of it, and
+//! what is lost, comes after that or in a second line.
 //!
 //! Owns which of these gives way when the line gets too long: paths first, then names.
 
@@ -6,11 +8,11 @@ use anstyle::Style;
 
 use truant_core::{
     ids::Actor,
-    report::{Finding, FindingKind, Place},
+    report::{Finding, FindingKind, Home, Place},
 };
 
 use super::{
-    COLUMNS,
+    COLUMNS, home, limits,
     line::{Line, palette, width},
     shorten,
 };
@@ -23,13 +25,18 @@ const ARROW: &str = " → ";
 /// get it for the beginnings of a pod's and a container's id: eight digits, then six.
 const ROOMS: [(usize, usize); 5] = [(18, 25), (13, 25), (18, 21), (13, 21), (8, 12)];
 
+/// Room for each name of a home that is mentioned.
+const HOME_ROOM: usize = 20;
+
 /// Room for each name where nothing else is left.
 const LEAST_NAME_ROOM: usize = 4;
 
-/// The line for `finding`.
-pub(super) fn line(finding: &Finding, clock: &Clock) -> Line {
+/// The line for `finding`, and a second one where its home is known and not all of that fits.
+pub(super) fn lines(finding: &Finding, clock: &Clock) -> Vec<Line> {
     let words = words(finding, clock);
-    let (from, to) = paths(&finding.from, &finding.to, words.room_left());
+    let (from, to) = paths(finding, words.room_left());
+    let indent = width(&words.time) + 1;
+    let named = is_named(finding, &[&from, &to]);
     let mut line = Line::new();
     line.push(palette::FAINT, format!("{} ", words.time))
         .push(style(finding.kind), words.kind)
@@ -39,11 +46,16 @@ pub(super) fn line(finding: &Finding, clock: &Clock) -> Line {
         .push(palette::FAINT, ARROW)
         .push(style(finding.kind), to)
         .push(palette::PLAIN, words.mover);
-    let lost = lost(finding);
-    if line.width() + width(&lost) <= COLUMNS {
-        line.push(palette::WARN, lost);
+    let more = details(finding, named);
+    let room = COLUMNS.saturating_sub(line.width() + ", ".len());
+    if !more.is_empty() && width(&more) <= room {
+        line.push(palette::WARN, format!(", {more}"));
+    } else if !more.is_empty() && finding.home.is_some() {
+        let mut second = Line::new();
+        second.push(palette::WARN, format!("{}{more}", " ".repeat(indent)));
+        return vec![line, second];
     }
-    line
+    vec![line]
 }
 
 /// Everything but the paths.
@@ -83,7 +95,7 @@ impl Words {
 /// The words that leave the paths the room they want, or else the room they need.
 fn words(finding: &Finding, clock: &Clock) -> Words {
     let room = |each: usize| {
-        let wanted = |place| width(&shorten::place(place, usize::MAX)).min(each);
+        let wanted = |place| width(&place_of(finding, place, usize::MAX)).min(each);
         wanted(&finding.from) + wanted(&finding.to) + width(ARROW)
     };
     ROOMS
@@ -93,26 +105,59 @@ fn words(finding: &Finding, clock: &Clock) -> Words {
         .unwrap_or_else(|| Words::new(finding, clock, LEAST_NAME_ROOM))
 }
 
-fn paths(from: &Place, to: &Place, room: usize) -> (String, String) {
+fn paths(finding: &Finding, room: usize) -> (String, String) {
+    let Finding { from, to, .. } = finding;
     let room = room.saturating_sub(width(ARROW));
     let half = room / 2;
     // The one that takes less than half leaves the rest to the other.
     let rest = |taken: &str| room.saturating_sub(width(taken));
-    let short_to = shorten::place(to, rest(&shorten::place(from, half)));
-    let short_from = shorten::place(from, rest(&short_to));
+    let short_to = place_of(finding, to, rest(&place_of(finding, from, half)));
+    let short_from = place_of(finding, from, rest(&short_to));
     if short_from == short_to && from != to {
         return (shorten::place_and_id(from, half), shorten::place_and_id(to, half));
     }
     (short_from, short_to)
 }
 
-/// What is lost, where the name of the hierarchy does not say it already.
-fn lost(finding: &Finding) -> String {
-    let lost = finding.lost_controllers.join(",");
-    if lost.is_empty() || lost == finding.hierarchy {
-        return String::new();
+/// A place by its home's names, if it is at home, or else by its path.
+fn place_of(finding: &Finding, place: &Place, room: usize) -> String {
+    home::of_place(finding.home.as_deref(), place, room)
+        .unwrap_or_else(|| shorten::place(place, room))
+}
+
+/// Whether one of the texts that the places became says whose task it is.
+fn is_named(finding: &Finding, texts: &[&String; 2]) -> bool {
+    let Some(home) = finding.home.as_deref() else { return false };
+    let says = |(place, text): (&Place, &String)| match home.names {
+        Some(_) => home::of_place(Some(home), place, width(text)).as_ref() == Some(text),
+        None => place.container.as_ref().is_some_and(|it| home::is_at(&home.container, it)),
+    };
+    [&finding.from, &finding.to].into_iter().zip(texts.iter().copied()).any(says)
+}
+
+/// What else there is to say: whose it is if that was not said, whose the mover is, what is lost.
+fn details(finding: &Finding, is_named: bool) -> String {
+    let home = finding.home.as_deref().filter(|_| !is_named);
+    let home = home.map(|home| format!("of {}", home::short(home, HOME_ROOM)));
+    let is_own =
+        |mover: &Home| finding.home.as_ref().is_some_and(|it| it.container == mover.container);
+    let mover = finding.mover_home.as_deref().map(|mover| match is_own(mover) {
+        true => "the mover is of its own pod".to_owned(),
+        false => format!("the mover is of {}", home::short(mover, HOME_ROOM)),
+    });
+    let parts: Vec<String> = home.into_iter().chain(mover).chain(lost(finding)).collect();
+    parts.join(", ")
+}
+
+/// What is lost: the limits, or the controllers where the hierarchy's name does not say them.
+fn lost(finding: &Finding) -> Option<String> {
+    let limits = finding.limits.as_ref().map(limits::changed).unwrap_or_default();
+    if !limits.is_empty() {
+        return Some(limits.join(", "));
     }
-    format!(", lost {}", shorten::name(lost.as_bytes(), COLUMNS))
+    let lost = finding.lost_controllers.join(",");
+    let is_new = !lost.is_empty() && lost != finding.hierarchy;
+    is_new.then(|| format!("lost {}", shorten::name(lost.as_bytes(), COLUMNS)))
 }
 
 fn style(kind: FindingKind) -> Style {

@@ -101,6 +101,16 @@ pub(super) fn clip_front(text: &str, room: usize) -> String {
     clip(&reversed, room).chars().rev().collect()
 }
 
+/// Like [`clip`], but keeps both ends, of which people know a pod's name.
+pub(super) fn clip_middle(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let tail = clip_front(text, room - room / 2);
+    let head = clip(text, room / 2 + 1);
+    format!("{}{tail}", head.trim_end_matches('…'))
+}
+
 /// Foreign bytes made harmless. The signs that our own lines are made of are escaped as well, so
 /// that a name cannot look like two.
 pub(super) fn tame(bytes: &[u8]) -> String {
@@ -128,6 +138,10 @@ mod tests {
         assert_eq!(clip("stress-ng", 5), "stre…");
         assert_eq!(clip_front("stress-ng", 5), "…s-ng");
         assert_eq!(clip("日本語", 4), "日…");
+        assert_eq!(clip_middle("stress-ng", 9), "stress-ng");
+        assert_eq!(clip_middle("stress-ng", 6), "str…ng");
+        assert_eq!(clip_middle("日本語日本語", 6), "日…語");
+        assert_eq!(["", "…", "s…"], [0, 1, 2].map(|room| clip_middle("stress-ng", room)));
         assert_eq!(clip("日本語", 0), "");
     }
 

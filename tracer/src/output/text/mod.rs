@@ -1,10 +1,14 @@
-//! Lines for people: at most 100 columns, one a finding, worst in the strongest colour.
+//! Lines for people: at most 100 columns, one a finding and a second where its pod is known, worst
+//! in the strongest colour.
 //!
 //! Owns the writing and the memory of the header; what each kind of line says has a file each.
 
+mod audit;
 mod finding;
 mod header;
+mod home;
 mod ledger;
+mod limits;
 mod line;
 mod shorten;
 mod size;
@@ -66,9 +70,9 @@ impl<W: Write> Sink for TextSink<W> {
 fn lines(report: &Report, clock: &Clock) -> Vec<Line> {
     match report {
         Report::Header(facts) => header::lines(facts),
-        Report::Finding(finding) => vec![finding::line(finding, clock)],
+        Report::Finding(finding) => finding::lines(finding, clock),
         Report::Charges(ledger) => ledger::lines(ledger, clock),
-        Report::Audit(_) => vec![],
+        Report::Audit(audit) => audit::lines(audit, clock),
         Report::Loss { at, cause, count } => vec![summary::loss(*at, *cause, *count, clock)],
         Report::Summary(summary) => summary::lines(summary, clock),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use truant_core::{
     ids::BootTime,
     input::LossCause,
-    report::{Summary, Verdict},
+    report::{FindingKind, Summary, Verdict},
 };
 
 use super::{
@@ -65,7 +65,8 @@ fn verdict(summary: &Summary) -> Line {
     match summary.verdict {
         Verdict::Clean => line
             .push(palette::GOOD, "clean")
-            .push(palette::PLAIN, ": nobody left, and nothing was missed"),
+            .push(palette::PLAIN, ": nobody left, and nothing was missed")
+            .push(palette::PLAIN, exposed(summary)),
         Verdict::Found => {
             line.push(palette::BAD, "found").push(palette::PLAIN, format!(": {found}"))
         }
@@ -74,6 +75,14 @@ fn verdict(summary: &Summary) -> Line {
             .push(palette::PLAIN, format!(": {found}, but not all was seen, so there may be more")),
     };
     line
+}
+
+/// Who could get out, where that alone changes no verdict.
+fn exposed(summary: &Summary) -> String {
+    let count = summary.findings.get(&FindingKind::Exposed).copied().unwrap_or_default();
+    let word = if count == 1 { "container" } else { "containers" };
+    let text = format!("; {} exposed {word} could let somebody out", size::count(count));
+    if count == 0 { String::new() } else { text }
 }
 
 fn found<T: Named>(findings: &BTreeMap<T, u64>) -> String {

@@ -2,10 +2,10 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use truant_core::report::{FindingKind, Ledger, Report, Verdict};
+use truant_core::report::{Finding, FindingKind, Ledger, Report, Verdict};
 
 use super::*;
-use crate::output::samples::{self, CGROUPFS, SYSTEMD};
+use crate::output::samples::{self, CGROUPFS, SYSTEMD, audit};
 
 fn shown(reports: &[Report], color: bool) -> String {
     let mut bytes = Vec::new();
@@ -22,7 +22,7 @@ fn after_header(report: Report) -> String {
     shown(&[header, report], false).split_off(lines)
 }
 
-fn find(finding: truant_core::report::Finding) -> Report {
+fn find(finding: Finding) -> Report {
     Report::Finding(Box::new(finding))
 }
 
@@ -59,6 +59,55 @@ fn a_finding_is_one_line() {
 12:00:00 moved 1234 "tmux: serv…" memory:…/pod7b2e9d…/9f8e7d… → …/pod0f3c1a…/9f8e7d… by 77 systemd
 12:00:00 came back 1234 a\x1b[3… memory:…/hog.service → …/pod0f3c1a52…/9f8e7d6c… by 77 systemd
 "#);
+}
+
+#[test]
+fn a_finding_says_whose_it_is_and_what_limits_are_lost() {
+    let home = || Some(Box::new(audit::home()));
+    let other = Some(Box::new(audit::nameless("7b2e9d10-7d2e-4b1c-9a55-1c2d3e4f5a6b")));
+    let scope = format!("{CGROUPFS}/init.scope");
+    let (inside, limits) = (CGROUPFS.as_bytes(), Some(audit::limits()));
+    let of = |kind, from: &[u8], to: &[u8]| {
+        let finding = samples::finding(kind, b"stress-ng", from, to);
+        Finding { home: home(), limits, ..finding }
+    };
+    let seen = of(FindingKind::Left, scope.as_bytes(), b"/init.scope");
+    let out = of(FindingKind::AlreadyOut, inside, b"/system.slice/leaky.service");
+    let named = |length| {
+        let mut home = audit::home();
+        let names = home.names.as_mut().unwrap();
+        names.pod = Some("pod-".repeat(length));
+        Some(Box::new(home))
+    };
+    let text: String = [
+        Finding { mover_home: home(), ..seen.clone() },
+        Finding { mover_home: other, limits: None, ..seen.clone() },
+        Finding { mover: None, ..out.clone() },
+        Finding { mover: None, from: samples::place(1, b"/a"), ..out.clone() },
+        Finding { limits: None, ..of(FindingKind::CameBack, b"/init.scope", inside) },
+        Finding { mover_home: home(), limits: None, ..of(FindingKind::Left, inside, b"/") },
+        Finding { home: named(10), ..out.clone() },
+        Finding { home: named(60), ..out },
+    ]
+    .map(|finding| after_header(find(finding)))
+    .concat();
+    insta::assert_snapshot!(text, @r"
+12:00:00 left 1234 stress-ng memory:default/dev-env/main/init.scope → /init.scope by 77 systemd
+         the mover is of its own pod, memory 512 MiB → none, pids 100 → none
+12:00:00 left 1234 stress-ng memory:default/dev-env/main/init.scope → /init.scope by 77 systemd
+         the mover is of pod 7b2e9d10… (container 9f8e7d6c…)
+12:00:00 already out 1234 stress-ng memory:default/dev-env/main → /system.slice/leaky.service
+         memory 512 MiB → none, pids 100 → none
+12:00:00 already out 1234 stress-ng memory:/a → /system.slice/leaky.service
+         of default/dev-env/main, memory 512 MiB → none, pids 100 → none
+12:00:00 came back 1234 stress-ng memory:/init.scope → default/dev-env/main by 77 systemd
+12:00:00 left 1234 stress-ng memory:default/dev-env/main → / by 77 systemd
+         the mover is of its own pod
+12:00:00 already out 1234 stress-… memory:…/pod0f3c1a52…/9f8e7d6c… → …/leaky.service by 77 systemd
+         of default/pod-pod-po…-pod-pod-/main, memory 512 MiB → none, pids 100 → none
+12:00:00 already out 1234 stress-… memory:…/pod0f3c1a52…/9f8e7d6c… → …/leaky.service by 77 systemd
+         of default/pod-pod-po…-pod-pod-/main, memory 512 MiB → none, pids 100 → none
+");
 }
 
 #[test]
@@ -152,6 +201,22 @@ inconclusive: 2 left, 1 born outside, but not all was seen, so there may be more
 }
 
 #[test]
+fn who_could_get_out_is_said_even_where_nobody_is() {
+    let mut summary = samples::summary(Verdict::Clean);
+    summary.findings.insert(FindingKind::Exposed, 2);
+    let mut text = after_header(Report::Summary(Box::new(summary.clone())));
+    summary.findings.insert(FindingKind::AlreadyOut, 3);
+    summary.verdict = Verdict::Found;
+    text += &after_header(Report::Summary(Box::new(summary)));
+    insta::assert_snapshot!(text, @r"
+12:00:00 end: 120 moves seen, 4 that changed nothing
+clean: nobody left, and nothing was missed; 2 exposed containers could let somebody out
+12:00:00 end: 120 moves seen, 4 that changed nothing
+found: 3 already out, 2 exposed
+");
+}
+
+#[test]
 fn nothing_is_wider_than_the_screen_or_leaves_its_line() {
     let mut reports = samples::reports();
     let report = Report::Header(Box::new(samples::widest_facts()));
@@ -167,7 +232,8 @@ fn nothing_is_wider_than_the_screen_or_leaves_its_line() {
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
         if matches!(report, Report::Finding(_)) {
-            assert_eq!(text.lines().count(), 1, "{text}");
+            let more: Vec<&str> = text.lines().skip(1).collect();
+            assert!(more.len() < 2 && more.iter().all(|it| it.starts_with("    ")), "{text}");
         }
     }
 }
