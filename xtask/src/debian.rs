@@ -76,6 +76,17 @@ impl Suite {
     }
 }
 
+/// The lines of a `sources.list` for a suite, with its security updates.
+pub(crate) fn sources_of(suite: &str) -> Result<String> {
+    Ok(sources(suite, &archives()?))
+}
+
+/// The content of an `.xz` file, as Debian packs modules from trixie on.
+pub(crate) fn unpacked_xz(file: &Path) -> Result<Vec<u8>> {
+    let mut command = Command::new("xz");
+    bytes(command.args(["--decompress", "--stdout"]).arg(file))
+}
+
 /// Where the suites and their security updates are.
 #[derive(Debug, PartialEq)]
 struct Archives {
@@ -146,13 +157,17 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 
 /// Runs a program and gives its stdout; its stderr only if it fails.
 fn output(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8_lossy(&bytes(command)?).into_owned())
+}
+
+fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("starting {program}"))?;
     if !output.status.success() {
         bail!("{program}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(crate) enum Need {
     /// To boot other kernels: QEMU, a busybox for the guests, and the keys that kernels are signed
     /// with.
     Guests,
+    /// To build the disks of nodes.
+    Nodes,
     /// To check the dependencies' licences and sources.
     Lint,
     /// To measure against other tools. Optional: what cannot be had is named and left out.
@@ -32,7 +34,7 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 4] = [Self::Ebpf, Self::Guests, Self::Lint, Self::Bench];
+    const ALL: [Self; 5] = [Self::Ebpf, Self::Guests, Self::Nodes, Self::Lint, Self::Bench];
 }
 
 /// Runs the verb.
@@ -57,7 +59,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
                 rust_src::ensure(&sh)?;
             }
             Need::Lint => tools::CARGO_DENY.ensure(&sh)?,
-            Need::Guests | Need::Bench => {}
+            Need::Guests | Need::Nodes | Need::Bench => {}
         }
     }
     Ok(())

@@ -54,6 +54,7 @@ pub(super) fn of(sh: &Shell, needs: &[Need]) -> Result<Vec<Package>> {
         match need {
             Need::Ebpf => packages.extend(ebpf(tools::BPF_LINKER.is_there(sh)?)),
             Need::Guests => packages.extend(guests()),
+            Need::Nodes => packages.extend(nodes()),
             Need::Lint => packages.push(command("gcc", "cc")),
             Need::Bench => {
                 packages.push(Package { optional: true, ..command("bpftrace", "bpftrace") });
@@ -114,8 +115,13 @@ fn guests() -> Vec<Package> {
             witness: Witness::StaticCommand("busybox"),
             optional: false,
         },
+        command("xz-utils", "xz"),
         keyring(),
     ]
+}
+
+fn nodes() -> Vec<Package> {
+    vec![command("mmdebstrap", "mmdebstrap"), command("e2fsprogs", "mke2fs"), keyring()]
 }
 
 /// What shows that a package of Debian's is Debian's.

@@ -4,18 +4,18 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::initramfs::{self, Cgroup, Contents};
+use super::initramfs::{self, Cgroup, Contents, System};
 use super::ports::Port;
 use super::process::Qemu;
 use super::qemu::{self, Accel, Machine, Root};
-use super::{accel, kernels};
+use super::{accel, kernels, node};
 
 /// A folder of the guest that is on its PATH.
 pub(crate) const GUEST_BIN: &str = "/usr/local/bin";
@@ -30,6 +30,9 @@ pub(crate) struct Guest {
     pub(crate) kernel: String,
     /// What is mounted below `/sys/fs/cgroup`.
     pub(crate) cgroup: Cgroup,
+    /// The Debian release, with systemd and container engines, that is booted; `None` is the bare
+    /// guest, which has busybox alone.
+    pub(crate) node: Option<node::Release>,
     /// A clock that counts instructions; one CPU, whatever `smp` says.
     pub(crate) icount: bool,
     /// Number of CPUs.
@@ -67,6 +70,7 @@ impl Guest {
         Self {
             kernel: kernel.to_owned(),
             cgroup,
+            node: None,
             icount: false,
             smp: 2,
             mem: "2G".to_owned(),
@@ -76,12 +80,30 @@ impl Guest {
         }
     }
 
+    /// The same on a node of that release, with 3 GiB and ten minutes.
+    pub(crate) fn on_node(
+        release: node::Release,
+        kernel: &str,
+        cgroup: Cgroup,
+        command: &[impl Into<OsString> + Clone],
+    ) -> Self {
+        Self {
+            node: Some(release),
+            mem: "3G".to_owned(),
+            timeout: Duration::from_mins(10),
+            ..Self::new(kernel, cgroup, command)
+        }
+    }
+
     /// Runs the command and keeps what it wrote. An error is a guest that could not be booted,
     /// panicked, or ran out of time, with the console's last words.
     pub(crate) fn run_captured(&self) -> Result<Output> {
-        let ended = self.boot(self.accel()?, Vec::new(), Vec::new())?;
-        let (stdout, stderr) = (ended.stdout, ended.stderr);
-        Ok(Output { status: ended.status, stdout, stderr, console: ended.console })
+        Ok(self.boot(self.accel()?, Vec::new(), Vec::new())?.into())
+    }
+
+    /// Runs the command on a node whose disk this is, and which it may change.
+    pub(super) fn run_writing(&self, disk: &Path) -> Result<Output> {
+        Ok(self.boot_from(Some(disk), self.accel()?, Vec::new(), Vec::new())?.into())
     }
 
     /// Runs the command with its stdout in a file, as it comes, and its stderr forgotten. Gives the
@@ -107,18 +129,54 @@ impl Guest {
         Ok(if accel::kvm_works(boot)? { Accel::Kvm } else { Accel::Tcg })
     }
 
+    /// Writes the initramfs, and sees to it that the node's disk is there, unless it is given.
+    fn root(
+        &self,
+        image: &kernels::Image,
+        initramfs: PathBuf,
+        disk: Option<&Path>,
+    ) -> Result<Root> {
+        let mut modules = image.modules.clone();
+        let system = match self.node {
+            None => System::Bare(self.cgroup),
+            Some(_) => {
+                modules.extend(image.node_modules.iter().cloned());
+                System::Node
+            }
+        };
+        let (command, files) = (&self.command, &self.files);
+        initramfs::write(&Contents { system, command, modules: &modules, files }, &initramfs)?;
+        let (image, is_kept) = match (self.node, disk) {
+            (None, _) => return Ok(Root::Initramfs(initramfs)),
+            (Some(_), Some(disk)) => (disk.to_owned(), true),
+            (Some(release), None) => (node::image(release)?, false),
+        };
+        Ok(Root::Disk { initramfs, image, is_kept, cgroup: self.cgroup })
+    }
+
     fn boot<O, E>(&self, accel: Accel, stdout: O, stderr: E) -> Result<Ended<O, E>>
     where
         O: Write + Send + 'static,
         E: Write + Send + 'static,
     {
-        let kernels::Image { vmlinuz: kernel, modules, .. } = kernels::image(&self.kernel)?;
+        self.boot_from(None, accel, stdout, stderr)
+    }
+
+    fn boot_from<O, E>(
+        &self,
+        disk: Option<&Path>,
+        accel: Accel,
+        stdout: O,
+        stderr: E,
+    ) -> Result<Ended<O, E>>
+    where
+        O: Write + Send + 'static,
+        E: Write + Send + 'static,
+    {
+        let image = kernels::image(&self.kernel)?;
         let folder = tempfile::Builder::new().prefix("truant-vm-").tempdir()?;
-        let archive = folder.path().join("initramfs");
-        let (command, files) = (&self.command, &self.files);
-        let contents = Contents { cgroup: self.cgroup, command, modules: &modules, files };
-        initramfs::write(&contents, &archive)?;
-        let (root, smp, mem) = (Root::Initramfs(archive), self.smp, self.mem.clone());
+        let root = self.root(&image, folder.path().join("initramfs"), disk)?;
+        let (kernel, smp, mem) = (image.vmlinuz, self.smp, self.mem.clone());
         let machine = Machine { kernel, root, accel, smp, mem };
         let open = |name| Port::open(folder.path(), name);
         let ([console, status], [out, err]) = (qemu::SERIAL.map(open), qemu::VIRTIO.map(open));
@@ -142,6 +200,13 @@ struct Ended<O, E> {
     stdout: O,
     stderr: E,
     console: String,
+}
+
+impl From<Ended<Vec<u8>, Vec<u8>>> for Output {
+    fn from(ended: Ended<Vec<u8>, Vec<u8>>) -> Self {
+        let Ended { status, stdout, stderr, console } = ended;
+        Self { status, stdout, stderr, console }
+    }
 }
 
 /// Writes what arrives as it arrives. A writer that fails, such as a closed pipe, is left alone

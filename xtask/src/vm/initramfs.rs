@@ -1,5 +1,6 @@
-//! The bare guest's root: busybox, the init script, the command and the caller's files, as one
-//! cpio archive. Owns what lies where in it; what happens in the guest is the init script's.
+//! What a guest starts with: busybox, the init script, the command and the caller's files, as one
+//! cpio archive, which is the bare guest's root and a node's first one. Owns what lies where in it;
+//! what happens in the guest is the init script's.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,8 +13,20 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
-/// PID 1 of the guest.
+/// PID 1 of the bare guest.
 const INIT: &str = include_str!("init.sh");
+
+/// What comes before systemd on a node.
+const NODE_INIT: &str = include_str!("node/init.sh");
+
+/// What runs the command there, and the unit that runs this.
+const NODE_AGENT: [(&str, &str); 2] = [
+    ("vm/agent.sh", include_str!("node/agent.sh")),
+    ("vm/truant-guest.service", include_str!("node/truant-guest.service")),
+];
+
+/// What becomes part of a node's root.
+const NODE_ROOT: &str = "vm/root";
 
 /// Folders that have to exist before anything is mounted.
 const FOLDERS: [&str; 13] = [
@@ -43,9 +56,18 @@ pub(crate) enum Cgroup {
     V2,
 }
 
+/// What the archive boots.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum System {
+    /// The bare guest, whose init script lays out the cgroup tree.
+    Bare(Cgroup),
+    /// A node, whose disk is mounted and whose systemd is started.
+    Node,
+}
+
 /// What goes into an initramfs.
 pub(super) struct Contents<'a> {
-    pub(super) cgroup: Cgroup,
+    pub(super) system: System,
     pub(super) command: &'a [OsString],
     /// Kernel modules to load, in order.
     pub(super) modules: &'a [PathBuf],
@@ -65,16 +87,29 @@ pub(super) fn write(contents: &Contents<'_>, path: &Path) -> Result<()> {
     for applet in applets(&busybox)? {
         archive.link(&Path::new("bin").join(applet), "busybox")?;
     }
-    archive.text("init", INIT.as_bytes())?;
+    let root = match contents.system {
+        System::Bare(cgroup) => {
+            archive.text("init", INIT.as_bytes())?;
+            archive.text("vm/cgroup", format!("{cgroup:?}\n").to_lowercase().as_bytes())?;
+            Path::new("")
+        }
+        System::Node => {
+            archive.text("init", NODE_INIT.as_bytes())?;
+            for (path, text) in NODE_AGENT {
+                archive.text(path, text.as_bytes())?;
+            }
+            archive.folder(Path::new(NODE_ROOT))?;
+            Path::new(NODE_ROOT)
+        }
+    };
     archive.text("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")?;
     archive.text("etc/group", b"root:x:0:\n")?;
-    archive.text("vm/cgroup", format!("{:?}\n", contents.cgroup).to_lowercase().as_bytes())?;
     archive.text("vm/command", &command_script(contents.command))?;
     for (index, module) in contents.modules.iter().enumerate() {
         archive.host_file(&Path::new("vm/modules").join(format!("{index}.ko")), module)?;
     }
     for (guest, host) in contents.files {
-        archive.host_file(guest.strip_prefix("/").unwrap_or(guest), host)?;
+        archive.host_file(&root.join(guest.strip_prefix("/").unwrap_or(guest)), host)?;
     }
     Ok(trailer(archive.out)?.flush()?)
 }
@@ -105,7 +140,7 @@ fn busybox() -> Result<PathBuf> {
     Ok(path)
 }
 
-fn applets(busybox: &Path) -> Result<Vec<String>> {
+pub(super) fn applets(busybox: &Path) -> Result<Vec<String>> {
     let output = Command::new(busybox).arg("--list").output().context("starting busybox")?;
     let names = String::from_utf8_lossy(&output.stdout);
     Ok(names.lines().filter(|name| *name != "busybox").map(str::to_owned).collect())

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
-use super::packages::{choose, series_of, version_of};
+use super::packages::{choose, modules_package, series_of, version_of};
 use crate::{cache, debian};
 
 /// How long a cached kernel is used before the index is asked for a newer one.
@@ -30,13 +31,16 @@ const BACKPORTS: &str = "trixie-backports";
 /// What carries the command's output, in the order in which it is loaded. Kernels have either all
 /// of a driver's modules or the driver built in.
 const MODULES: [&str; 6] = [
-    "virtio/virtio_ring",
-    "virtio/virtio",
-    "virtio/virtio_pci_legacy_dev",
-    "virtio/virtio_pci_modern_dev",
-    "virtio/virtio_pci",
-    "char/virtio_console",
+    "drivers/virtio/virtio_ring",
+    "drivers/virtio/virtio",
+    "drivers/virtio/virtio_pci_legacy_dev",
+    "drivers/virtio/virtio_pci_modern_dev",
+    "drivers/virtio/virtio_pci",
+    "drivers/char/virtio_console",
 ];
+
+/// What a node takes beyond that, for its disk and for container engines; ext4 is in all kernels.
+const NODE_MODULES: [&str; 2] = ["drivers/block/virtio_blk", "fs/overlayfs/overlay"];
 
 /// A kernel in the cache.
 pub(super) struct Image {
@@ -46,6 +50,8 @@ pub(super) struct Image {
     pub(super) vmlinuz: PathBuf,
     /// The modules that a guest has to load, in order; empty where all is built in.
     pub(super) modules: Vec<PathBuf>,
+    /// Those that a node loads after them.
+    pub(super) node_modules: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,8 +89,9 @@ pub(super) fn image(name: &str) -> Result<Image> {
         })?,
         (None, _) => fetch(&folder, name).with_context(|| format!("no kernel {name}"))?,
     };
-    let (vmlinuz, modules) = (home.join("vmlinuz"), cached_modules(&home));
-    Ok(Image { home, vmlinuz, modules })
+    let modules = cached_modules(&home, &MODULES);
+    let node_modules = cached_modules(&home, &NODE_MODULES);
+    Ok(Image { vmlinuz: home.join("vmlinuz"), modules, node_modules, home })
 }
 
 /// Makes the next `image` of this name ask the index again. What is cached stays.
@@ -116,9 +123,9 @@ fn cached_home(folder: &Path, name: &str) -> Option<PathBuf> {
     Some(folder.join(package)).filter(|home| is_whole(home))
 }
 
-/// The image is put there last.
+/// The image is put there last, and overlays are a module in every kernel.
 fn is_whole(home: &Path) -> bool {
-    home.join("vmlinuz").is_file()
+    home.join("vmlinuz").is_file() && home.join("overlay.ko").is_file()
 }
 
 /// Where a module of the table is kept, and what it is called there.
@@ -126,8 +133,8 @@ fn module_file(home: &Path, module: &str) -> PathBuf {
     home.join(format!("{}.ko", module.rsplit('/').next().unwrap_or(module)))
 }
 
-fn cached_modules(home: &Path) -> Vec<PathBuf> {
-    MODULES.iter().map(|module| module_file(home, module)).filter(|file| file.is_file()).collect()
+fn cached_modules(home: &Path, table: &[&str]) -> Vec<PathBuf> {
+    table.iter().map(|module| module_file(home, module)).filter(|file| file.is_file()).collect()
 }
 
 fn is_fresh(current: &Path) -> bool {
@@ -147,32 +154,41 @@ fn fetch(folder: &Path, name: &str) -> Result<PathBuf> {
     };
     let home = folder.join(package);
     if !is_whole(&home) {
-        keep(suite.unpacked(package, folder)?.path(), &home)?;
+        let mut unpacked = vec![suite.unpacked(package, folder)?];
+        if let Some(modules) = modules_package(package) {
+            unpacked.push(suite.unpacked(&modules, folder)?);
+        }
+        keep(&unpacked.iter().map(TempDir::path).collect::<Vec<_>>(), &home)?;
     }
     cache::write_whole(&current_file(folder, name), package)?;
     Ok(home)
 }
 
-/// Copies what a guest needs of a package, each file under a temporary name first, so that it is
-/// whole or not there.
-fn keep(unpacked: &Path, home: &Path) -> Result<()> {
+/// Copies what a guest needs of the packages, each file under a temporary name first, so that it
+/// is whole or not there.
+fn keep(packages: &[&Path], home: &Path) -> Result<()> {
     std::fs::create_dir_all(home)?;
-    let install = |from: &Path, to: &Path| -> Result<()> {
-        let temporary = tempfile::NamedTempFile::new_in(home)?;
-        std::fs::copy(from, temporary.path())
-            .with_context(|| format!("copying {}", from.display()))?;
-        temporary.persist(to)?;
-        Ok(())
-    };
-    for tree in entries(unpacked.join("lib/modules")) {
-        for module in MODULES {
-            let file = tree.join(format!("kernel/drivers/{module}.ko"));
-            if file.is_file() {
+    let trees = packages.iter().flat_map(|package| {
+        entries(package.join("lib/modules")).chain(entries(package.join("usr/lib/modules")))
+    });
+    for tree in trees {
+        for module in MODULES.iter().chain(&NODE_MODULES) {
+            let file = tree.join(format!("kernel/{module}.ko"));
+            let packed = file.with_extension("ko.xz");
+            if packed.is_file() {
+                cache::write_whole(&module_file(home, module), debian::unpacked_xz(&packed)?)?;
+            } else if file.is_file() {
                 install(&file, &module_file(home, module))?;
             }
         }
     }
-    install(&find_image(unpacked)?, &home.join("vmlinuz"))
+    let image = packages.iter().find_map(|package| find_image(package));
+    install(&image.context("the package has no kernel image")?, &home.join("vmlinuz"))
+}
+
+fn install(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("reading {}", from.display()))?;
+    cache::write_whole(to, bytes)
 }
 
 fn entries(folder: PathBuf) -> impl Iterator<Item = PathBuf> {
@@ -180,14 +196,12 @@ fn entries(folder: PathBuf) -> impl Iterator<Item = PathBuf> {
 }
 
 /// `boot/vmlinuz-*`, or from 7.x `usr/lib/modules/*/vmlinuz`.
-fn find_image(unpacked: &Path) -> Result<PathBuf> {
+fn find_image(unpacked: &Path) -> Option<PathBuf> {
     let boot = entries(unpacked.join("boot")).filter(|path| {
         path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"vmlinuz-"))
     });
     let modules = entries(unpacked.join("usr/lib/modules")).map(|tree| tree.join("vmlinuz"));
-    boot.chain(modules)
-        .find(|path| path.is_file() && !path.is_symlink())
-        .context("the package has no kernel image")
+    boot.chain(modules).find(|path| path.is_file() && !path.is_symlink())
 }
 
 #[cfg(test)]

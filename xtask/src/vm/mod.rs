@@ -8,6 +8,7 @@ mod btf;
 mod guest;
 mod initramfs;
 mod kernels;
+mod node;
 mod packages;
 mod ports;
 mod process;
@@ -30,6 +31,7 @@ pub(crate) use btf::{Btf, btf};
 pub(crate) use guest::{GUEST_BIN, Guest};
 pub(crate) use initramfs::Cgroup;
 pub(crate) use kernels::names;
+pub(crate) use node::Release;
 
 /// The verb's own failures; outside what `truant` and most commands end with.
 const COULD_NOT_RUN: u8 = 125;
@@ -46,21 +48,24 @@ pub(crate) struct Args {
     /// What is mounted below /sys/fs/cgroup
     #[arg(long, value_enum, default_value = "v2")]
     cgroup: Cgroup,
+    /// A Debian release with systemd and container engines, instead of the bare guest
+    #[arg(long, value_enum)]
+    node: Option<Release>,
     /// The guest's clock counts instructions: repeatable figures, one CPU, no KVM
     #[arg(long)]
     icount: bool,
     /// CPUs of the guest
     #[arg(long, default_value_t = 2, conflicts_with = "icount")]
     smp: u32,
-    /// Memory of the guest, in QEMU's notation
-    #[arg(long, default_value = "2G")]
-    mem: String,
+    /// Memory of the guest, in QEMU's notation; 2G, and 3G of a node, if not given
+    #[arg(long)]
+    mem: Option<String>,
     /// A file to put on the guest's PATH; FILE=NAME gives it another name
     #[arg(long, value_name = "FILE")]
     share: Vec<String>,
-    /// Seconds after which a guest that has not ended is killed
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    timeout: u64,
+    /// Seconds after which a guest that has not ended is killed; 300, and 600 of a node
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
     /// Ask the package index for a newer kernel now, not only once a week
     #[arg(long)]
     refresh: bool,
@@ -74,7 +79,8 @@ pub(crate) struct Args {
 
 /// Runs the verb. The status is the command's; 125 if there is none, with the reason on stderr.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let ran = setup::ensure(&[Need::Guests]).and_then(|()| match &args.btf {
+    let needs = if args.node.is_some() { &[Need::Guests, Need::Nodes][..] } else { &[Need::Guests] };
+    let ran = setup::ensure(needs).and_then(|()| match &args.btf {
         Some(file) => save_btf(&args.kernel, file),
         None => plan(args)?.run_passthrough(),
     });
@@ -96,11 +102,14 @@ fn plan(args: &Args) -> Result<Guest> {
     if args.refresh {
         kernels::refresh(&args.kernel)?;
     }
-    let mut guest = Guest::new(&args.kernel, args.cgroup, &args.command);
+    let mut guest = match args.node {
+        None => Guest::new(&args.kernel, args.cgroup, &args.command),
+        Some(release) => Guest::on_node(release, &args.kernel, args.cgroup, &args.command),
+    };
     guest.icount = args.icount;
     guest.smp = args.smp;
-    guest.mem.clone_from(&args.mem);
-    guest.timeout = Duration::from_secs(args.timeout);
+    guest.mem = args.mem.clone().unwrap_or(guest.mem);
+    guest.timeout = args.timeout.map_or(guest.timeout, Duration::from_secs);
     guest.files.extend(release_build().as_deref().map(|path| on_path("truant", path)));
     for share in &args.share {
         let (file, name) = match share.split_once('=') {

@@ -23,6 +23,11 @@ pub(super) fn version_of(package: &str) -> Option<&str> {
     is_full.then_some(version)
 }
 
+/// The package that has the modules of a `linux-binary-*`; `linux-image-*` has its own.
+pub(super) fn modules_package(package: &str) -> Option<String> {
+    Some(format!("linux-modules-{}", package.strip_prefix("linux-binary-")?))
+}
+
 /// The numbers in a version, in order: what two versions of one suite's kernels differ by.
 fn version_key(version: &str) -> Vec<u64> {
     version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
@@ -82,6 +87,11 @@ mod tests {
             "linux-image-6.16.12+deb13-cloud-amd64",
         ];
         check(&packages, "", Some(packages[1]));
+        assert_eq!(
+            modules_package(packages[1]).as_deref(),
+            Some("linux-modules-7.3.4+deb13-cloud-amd64")
+        );
+        assert_eq!(modules_package(packages[4]), None);
         check(&packages, "6.16.", Some(packages[4]));
         assert_eq!(series_of(&packages.map(str::to_owned)), ["6.16", "7.2", "7.3"]);
     }

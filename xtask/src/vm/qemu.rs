@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::initramfs::Cgroup;
+
 /// The program; in Debian's `qemu-system-x86`.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -28,10 +30,19 @@ pub(super) enum Accel {
     Icount,
 }
 
-/// What the guest boots into. A disk image with an init of its own would be a second variant.
+/// What the guest boots into.
 #[derive(Clone, Debug)]
 pub(super) enum Root {
     Initramfs(PathBuf),
+    /// A disk image with systemd on it, which lays the cgroup tree out itself.
+    Disk {
+        initramfs: PathBuf,
+        image: PathBuf,
+        /// Whether what is written to the disk stays. Otherwise it is forgotten, so that all runs,
+        /// and several at once, have the same disk.
+        is_kept: bool,
+        cgroup: Cgroup,
+    },
 }
 
 /// All that QEMU has to know.
@@ -60,9 +71,8 @@ pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
     let smp = if machine.accel == Accel::Icount { 1 } else { machine.smp };
     add(&["-smp", &smp.to_string(), "-m", &machine.mem]);
     add(&["-kernel", &machine.kernel.to_string_lossy(), "-append", &parameters(machine)]);
-    match &machine.root {
-        Root::Initramfs(archive) => add(&["-initrd", &archive.to_string_lossy()]),
-    }
+    let (Root::Initramfs(initramfs) | Root::Disk { initramfs, .. }) = &machine.root;
+    add(&["-initrd", &initramfs.to_string_lossy()]);
     let socket = |port: &str| format!("socket,id={port},path={}", sockets.join(port).display());
     for port in SERIAL {
         add(&["-chardev", &socket(port), "-serial", &format!("chardev:{port}")]);
@@ -71,6 +81,15 @@ pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
     for (port, number) in VIRTIO.iter().zip(1..) {
         let device = format!("virtserialport,chardev={port},nr={number}");
         add(&["-chardev", &socket(port), "-device", &device]);
+    }
+    // After the ports, which the guest calls by the number of their device.
+    if let Root::Disk { image, is_kept, .. } = &machine.root {
+        // In QEMU's notation a comma in a value is written twice.
+        let image = image.to_string_lossy().replace(',', ",,");
+        let snapshot = if *is_kept { "off" } else { "on" };
+        let drive = format!("if=none,id=disk,format=raw,snapshot={snapshot},cache=unsafe");
+        add(&["-drive", &format!("{drive},file={image}")]);
+        add(&["-device", "virtio-blk-pci,disable-legacy=on,drive=disk"]);
     }
     arguments
 }
@@ -87,7 +106,26 @@ fn parameters(machine: &Machine) -> String {
         // show in the figures: what a fork takes depends on how many page tables there are.
         parameters += " nokaslr norandmaps";
     }
+    if let Root::Disk { cgroup, .. } = machine.root {
+        parameters += " apparmor=0 ";
+        parameters += systemd_parameters(cgroup);
+    }
     parameters
+}
+
+/// What tells systemd how to lay the cgroup tree out; from 256 on it wants to be told twice.
+fn systemd_parameters(cgroup: Cgroup) -> &'static str {
+    match cgroup {
+        Cgroup::V1 => {
+            "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1 \
+             SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+        }
+        Cgroup::Hybrid => {
+            "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0 \
+             SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+        }
+        Cgroup::V2 => "systemd.unified_cgroup_hierarchy=1",
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +133,10 @@ mod tests {
     use super::*;
 
     fn line(accel: Accel) -> String {
-        let root = Root::Initramfs("/t/initramfs".into());
+        line_of(accel, Root::Initramfs("/t/initramfs".into()))
+    }
+
+    fn line_of(accel: Accel, root: Root) -> String {
         let machine = Machine { kernel: "/k".into(), root, accel, smp: 3, mem: "1G".into() };
         arguments(&machine, Path::new("/t")).join(" ")
     }
@@ -113,6 +154,28 @@ mod tests {
         let line = line(Accel::Icount);
         assert!(line.contains("-icount shift=0,sleep=off -smp 1"), "{line}");
         assert!(line.contains("nokaslr") && line.contains("erms=off"), "{line}");
+    }
+
+    #[test]
+    fn a_disk_is_not_written_to_and_systemd_is_told_the_layout() {
+        let disk = |cgroup| Root::Disk {
+            initramfs: "/t/initramfs".into(),
+            image: "/c/a,b.ext4".into(),
+            is_kept: false,
+            cgroup,
+        };
+        let line = |cgroup| line_of(Accel::Tcg, disk(cgroup));
+        let v1 = line(Cgroup::V1);
+        assert!(v1.contains("snapshot=on") && v1.contains("file=/c/a,,b.ext4 -device"), "{v1}");
+        assert!(v1.find("virtio-serial-pci") < v1.find("virtio-blk-pci"), "{v1}");
+        assert!(v1.contains("swapaccount=1") && v1.contains("apparmor=0"), "{v1}");
+        assert!(v1.contains("unified_cgroup_hierarchy=0"), "{v1}");
+        assert!(v1.contains("legacy_systemd_cgroup_controller=1"), "{v1}");
+        let hybrid = line(Cgroup::Hybrid);
+        assert!(hybrid.contains("legacy_systemd_cgroup_controller=0"), "{hybrid}");
+        assert!(hybrid.contains("LEGACY_FORCE=1"), "{hybrid}");
+        let v2 = line(Cgroup::V2);
+        assert!(v2.contains("unified_cgroup_hierarchy=1") && !v2.contains("FORCE"), "{v2}");
     }
 
     #[test]
