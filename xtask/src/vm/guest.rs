@@ -137,13 +137,11 @@ impl Guest {
         disk: Option<&Path>,
     ) -> Result<Root> {
         let mut modules = image.modules.clone();
-        let system = match self.node {
-            None => System::Bare(self.cgroup),
-            Some(_) => {
-                modules.extend(image.node_modules.iter().cloned());
-                System::Node
-            }
-        };
+        let mut system = System::Bare(self.cgroup);
+        if self.node.is_some() {
+            modules.extend(image.node_modules.iter().cloned());
+            system = System::Node;
+        }
         let (command, files) = (&self.command, &self.files);
         initramfs::write(&Contents { system, command, modules: &modules, files }, &initramfs)?;
         let (image, is_kept) = match (self.node, disk) {

@@ -79,7 +79,8 @@ pub(crate) struct Args {
 
 /// Runs the verb. The status is the command's; 125 if there is none, with the reason on stderr.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let needs = if args.node.is_some() { &[Need::Guests, Need::Nodes][..] } else { &[Need::Guests] };
+    let needs =
+        if args.node.is_some() { &[Need::Guests, Need::Nodes][..] } else { &[Need::Guests] };
     let ran = setup::ensure(needs).and_then(|()| match &args.btf {
         Some(file) => save_btf(&args.kernel, file),
         None => plan(args)?.run_passthrough(),

@@ -63,7 +63,18 @@ const LINKS: [(&str, &str); 17] = [
 
 /// Folders that a container's root has, whatever fills them.
 const FOLDERS: [&str; 12] = [
-    "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr", "usr/local", "var", "var/lib", "var/log",
+    "dev",
+    "etc",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/local",
+    "var",
+    "var/lib",
+    "var/log",
 ];
 
 /// The layer of the small images: busybox, and its applets as links.
@@ -149,7 +160,7 @@ impl Image {
 const EPOCH: &str = "1970-01-01T00:00:00Z";
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// A tar in which all belongs to root.
@@ -248,9 +259,11 @@ mod tests {
     fn the_small_layer_has_the_applets() {
         let layer = busybox_layer(b"ELF", &["sleep".to_owned()]).unwrap();
         let mut archive = tar::Archive::new(&layer[..]);
-        let link = archive.entries().unwrap().map(Result::unwrap).find(|entry| {
-            entry.path().unwrap() == Path::new("bin/sleep")
-        });
+        let link = archive
+            .entries()
+            .unwrap()
+            .map(Result::unwrap)
+            .find(|entry| entry.path().unwrap() == Path::new("bin/sleep"));
         let link = link.unwrap().link_name().unwrap().unwrap().into_owned();
         assert_eq!(link, Path::new("busybox"));
         assert_eq!(entries(&layer)["bin/busybox"], b"ELF");

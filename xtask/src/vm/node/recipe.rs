@@ -69,7 +69,8 @@ pub(super) fn engines(release: Release) -> Vec<&'static str> {
 
 /// mmdebstrap's options that shape what is installed.
 pub(super) fn options() -> Vec<String> {
-    let mut options = ["--mode=root", "--variant=minbase", "--format=directory"].map(str::to_owned).to_vec();
+    let mut options =
+        ["--mode=root", "--variant=minbase", "--format=directory"].map(str::to_owned).to_vec();
     options.push("--dpkgopt=force-unsafe-io".to_owned());
     options.push("--aptopt=APT::Install-Recommends \"false\"".to_owned());
     options.push("--aptopt=Acquire::Languages \"none\"".to_owned());
@@ -101,11 +102,9 @@ pub(super) fn fingerprint(release: Release) -> String {
     let _ = writeln!(whole, "{} {:?} {:?}", first(), engines(release), options());
     let _ = writeln!(whole, "{FILE_SYSTEM:?} {SIZE} {CONTAINER} {PRELOAD}");
     let _ = writeln!(whole, "{:?} {:?} {:?}", files::FILES, files::MASKED, containers::DEFINITION);
-    let digest = Sha256::digest(whole);
-    digest[..6].iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut name = format!("{:x}", Sha256::digest(whole));
+    name.truncate(12);
+    name
 }
 
 #[cfg(test)]
