@@ -53,7 +53,7 @@ pub(crate) fn image(release: Release) -> Result<PathBuf> {
         return Ok(image);
     }
     let mut stderr = std::io::stderr();
-    writeln!(stderr, "vm: building the disk of {suite}, which is kept; this takes minutes")?;
+    writeln!(stderr, "vm: building {}, which takes minutes, once", image.display())?;
     let start = Instant::now();
     build::build(release, &folder, &image).with_context(|| format!("no node {suite}"))?;
     writeln!(stderr, "vm: the disk of {suite} took {} s", start.elapsed().as_secs())?;
