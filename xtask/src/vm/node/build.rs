@@ -7,6 +7,7 @@ use std::io::BufWriter;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -23,7 +24,9 @@ pub(super) fn build(release: Release, folder: &Path, image: &Path) -> Result<()>
     if !rustix::process::geteuid().is_root() {
         bail!("only root can build a disk: run this once as root");
     }
-    let work = tempfile::Builder::new().prefix("building-").tempdir_in(folder)?;
+    let prefix = format!("{}-building-", release.suite());
+    remove_abandoned(folder, &prefix)?;
+    let work = tempfile::Builder::new().prefix(&prefix).tempdir_in(folder)?;
     let (root, base) = (work.path().join("root"), work.path().join("base.tar"));
     install(release, work.path(), &root, &base)?;
     settle(&root).context("writing the node's files")?;
@@ -33,6 +36,18 @@ pub(super) fn build(release: Release, folder: &Path, image: &Path) -> Result<()>
     run(mke2fs.args(recipe::FILE_SYSTEM).arg("-d").args([&root, &file]).arg(recipe::SIZE))?;
     preload(release, &file).context("giving the engines their images")?;
     fs::rename(&file, image).with_context(|| format!("cannot make {}", image.display()))
+}
+
+/// Removes what a build that was killed left. The caller's lock says that none is going on.
+fn remove_abandoned(folder: &Path, prefix: &str) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            // Not through what may still be mounted there.
+            run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Installs the packages: first those of the container image, of which the base of that image is
@@ -109,7 +124,8 @@ fn container_images(root: &Path, base: &Path) -> Result<()> {
 /// processor longer than most of what is to be seen on a node.
 fn preload(release: Release, disk: &Path) -> Result<()> {
     let command = ["sh", "-c", recipe::PRELOAD];
-    let guest = Guest::on_node(release, recipe::kernel(release), Cgroup::V2, &command);
+    let mut guest = Guest::on_node(release, recipe::kernel(release), Cgroup::V2, &command);
+    guest.timeout = Duration::from_mins(30);
     let output = guest.run_writing(disk)?;
     if output.status != 0 {
         bail!("{}{}", String::from_utf8_lossy(&output.stderr), output.console);

@@ -66,7 +66,8 @@ fn remove_old(folder: &Path, suite: &str) -> Result<()> {
     let prefix = format!("{suite}-");
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let is_image = entry.file_name().to_string_lossy().starts_with(&prefix);
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_image = name.starts_with(&prefix) && name.ends_with(".ext4");
         let unused = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
         if is_image && unused > KEPT {
             std::fs::remove_file(entry.path())?;
