@@ -15,7 +15,7 @@ pub(super) fn resolve(given: &str) -> Option<Box<[u8]>> {
 /// The path of the unit that systemd makes for a container.
 pub(super) fn scope(slice: &str, prefix: &str, name: &str) -> Option<Box<[u8]>> {
     let slice = expanded(if slice.is_empty() { "system.slice" } else { slice })?;
-    let unit = match (name.ends_with(".slice"), prefix) {
+    let unit = match (name.strip_suffix(".slice").is_some(), prefix) {
         (true, _) => name.to_owned(),
         (false, "") => format!("{name}.scope"),
         (false, _) => format!("{prefix}-{name}.scope"),
@@ -33,7 +33,8 @@ fn expanded(slice: &str) -> Option<String> {
         return None;
     }
     let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
-    Some(ends.map(|end| format!("/{}.slice", &name[..end])).collect())
+    let above: Vec<_> = ends.map(|end| format!("/{}.slice", &name[..end])).collect();
+    Some(above.concat())
 }
 
 #[cfg(test)]

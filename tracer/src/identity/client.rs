@@ -36,7 +36,7 @@ impl Client {
                 let half = now + by.saturating_duration_since(now) / 2;
                 match cri(place, half).await {
                     Err(error @ (Error::Absent | Error::Connect(_))) => Err(error),
-                    Err(error) => docker(place, by).await.map_err(|_| error),
+                    Err(error) => docker(place, by).await.map_err(|_neither| error),
                     found => found,
                 }
             }

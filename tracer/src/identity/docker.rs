@@ -182,12 +182,11 @@ impl Docker {
             call,
             why: bounds::words(error.to_string()),
         };
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let socket = self.place.connect().await?;
-                Http1::over(socket).await.map_err(|error| failed(&error))?
-            }
+        let mut connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let socket = self.place.connect().await?;
+            Http1::over(socket).await.map_err(|error| failed(&error))?
         };
         let answer = connection.get(path).await.map_err(|error| failed(&error))?;
         let status = answer.status();

@@ -45,7 +45,7 @@ pub(crate) struct Runtimes {
     unsettled: usize,
     has_heard: bool,
     /// Runtimes that have a socket and cannot be asked.
-    spare: Vec<Box<RuntimeFacts>>,
+    spare: Vec<RuntimeFacts>,
     /// Where was looked.
     places: Vec<String>,
 }
@@ -83,9 +83,9 @@ impl Runtimes {
     }
 
     /// The next thing a runtime says: [`Input::Runtime`], [`Input::Container`] or
-    /// [`Input::ContainerGone`]. A runtime comes before its containers; a container comes again when
-    /// more of it is known, and when it starts or ends. None if nothing more can come. Loses nothing
-    /// where it is dropped before it ends.
+    /// [`Input::ContainerGone`]. A runtime comes before its containers; a container comes again
+    /// when more of it is known, and when it starts or ends. None if nothing more can come. Loses
+    /// nothing where it is dropped before it ends.
     pub(crate) async fn next(&mut self) -> Option<Input> {
         loop {
             if let Some(input) = self.instead.pop_front() {
@@ -135,8 +135,8 @@ impl Runtimes {
         self.unsettled == 0 && self.instead.is_empty()
     }
 
-    /// Asks again soon: a cgroup was made that looks like a container's. Cheap, and may be called as
-    /// often as that happens.
+    /// Asks again soon: a cgroup was made that looks like a container's. Cheap, and may be called
+    /// as often as that happens.
     pub(crate) fn hint(&self) {
         self.hints.send_modify(|count| *count += 1);
     }
@@ -144,16 +144,16 @@ impl Runtimes {
     /// A watch has settled. After the last one, what is not said otherwise is: that nobody answers.
     fn settled(&mut self, spare: Option<Box<RuntimeFacts>>) {
         self.unsettled = self.unsettled.saturating_sub(1);
-        self.spare.extend(spare);
+        self.spare.extend(spare.map(|facts| *facts));
         if self.unsettled > 0 || self.has_heard {
             return;
         }
         if self.spare.is_empty() {
             let trouble = format!("no container runtime's socket at {}", self.places.join(", "));
             let none = RuntimeFacts { trouble: Some(trouble), ..RuntimeFacts::default() };
-            self.spare.push(Box::new(none));
+            self.spare.push(none);
         }
-        self.instead.extend(self.spare.drain(..).map(Input::Runtime));
+        self.instead.extend(self.spare.drain(..).map(|facts| Input::Runtime(Box::new(facts))));
     }
 }
 

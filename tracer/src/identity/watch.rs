@@ -19,7 +19,7 @@ const FIRST: Duration = Duration::from_millis(1800);
 
 /// How long the first round goes into details. What is left then has its names from the list, and
 /// its details later.
-const FIRST_DETAILS: Duration = Duration::from_millis(1000);
+const FIRST_DETAILS: Duration = Duration::from_secs(1);
 
 /// How long a later answer may take.
 const CALL: Duration = Duration::from_secs(2);

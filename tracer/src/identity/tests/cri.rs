@@ -1,6 +1,7 @@
 //! Runtimes that serve the container runtime interface.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI32, Ordering},
@@ -57,7 +58,6 @@ impl Fake {
         else {
             return Answer::Status(12);
         };
-        let info = |key: &str, json: &str| [(key.to_owned(), json.to_owned())].into();
         match call {
             "Version" => Answer::message(&proto::VersionResponse {
                 runtime_name: "containerd".to_owned(),
@@ -78,32 +78,40 @@ impl Fake {
             "ListContainers" => Answer::message(&proto::ListContainersResponse {
                 containers: self.containers.clone(),
             }),
-            "PodSandboxStatus" => {
-                let question = proto::PodSandboxStatusRequest::decode(question).unwrap();
-                assert!(question.verbose);
-                assert!(self.sandboxes.iter().any(|pod| pod.id == question.pod_sandbox_id));
-                Answer::message(&proto::PodSandboxStatusResponse {
-                    info: info("info", &self.sandbox_info),
-                })
-            }
-            "ContainerStatus" => {
-                let question = proto::ContainerStatusRequest::decode(question).unwrap();
-                assert!(question.verbose);
-                let known = self.containers.iter().any(|it| it.id == question.container_id);
-                let image = Some(image("docker.io/library/cart:2"));
-                let status = Some(proto::ContainerStatus { image });
-                let info = info("info", &self.container_info);
-                let answer = proto::ContainerStatusResponse { status, info };
-                if known { Answer::message(&answer) } else { Answer::Status(5) }
-            }
+            "PodSandboxStatus" => self.sandbox_status(question),
+            "ContainerStatus" => self.container_status(question),
             _ => Answer::Status(12),
         }
+    }
+
+    fn sandbox_status(&self, question: &[u8]) -> Answer {
+        let question = proto::PodSandboxStatusRequest::decode(question).unwrap();
+        assert!(question.verbose);
+        assert!(self.sandboxes.iter().any(|pod| pod.id == question.pod_sandbox_id));
+        let info = info("info", &self.sandbox_info);
+        Answer::message(&proto::PodSandboxStatusResponse { info })
+    }
+
+    fn container_status(&self, question: &[u8]) -> Answer {
+        let question = proto::ContainerStatusRequest::decode(question).unwrap();
+        assert!(question.verbose);
+        if self.containers.iter().all(|it| it.id != question.container_id) {
+            return Answer::Status(5);
+        }
+        let image = Some(image("docker.io/library/cart:2"));
+        let status = Some(proto::ContainerStatus { image });
+        let info = info("info", &self.container_info);
+        Answer::message(&proto::ContainerStatusResponse { status, info })
     }
 
     /// Serves at the usual place of a node.
     pub(super) fn serve(self, node: &Node) {
         node.serve(SOCKET, Protocol::Grpc, move |path, question| self.answer(path, question));
     }
+}
+
+fn info(key: &str, json: &str) -> BTreeMap<String, String> {
+    [(key.to_owned(), json.to_owned())].into()
 }
 
 fn image(name: &str) -> proto::ImageSpec {
@@ -178,10 +186,8 @@ fn expected_sandbox(cgroup: &str) -> ContainerFacts {
 
 /// The cgroup of a container under the systemd driver.
 fn scope(prefix: &str, id: &str) -> String {
-    let uid = UID.replace('-', "_");
-    format!(
-        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{uid}.slice/{prefix}-{id}.scope"
-    )
+    let slice = format!("kubepods-burstable-pod{}.slice", UID.replace('-', "_"));
+    format!("/kubepods.slice/kubepods-burstable.slice/{slice}/{prefix}-{id}.scope")
 }
 
 #[tokio::test]
@@ -298,7 +304,7 @@ async fn a_container_that_starts_and_ends_later_is_told_of_each_time() {
         fake.answer(path, question)
     });
     let mut runtimes = Runtimes::find(node.root(), None);
-    assert_eq!(containers_in(&settled(&mut runtimes).await), [&ContainerFacts::default(); 0]);
+    assert!(containers_in(&settled(&mut runtimes).await).is_empty());
     for (now, pid) in [(0, None), (1, Some(2301)), (2, None)] {
         state.store(now, Ordering::Relaxed);
         let start = Instant::now();

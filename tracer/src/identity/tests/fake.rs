@@ -164,7 +164,7 @@ async fn response(answer: Answer) -> Response<Bodies> {
         }
         Answer::Hang => std::future::pending().await,
     }
-    if matches!(response.headers().get("content-type"), None) {
+    if response.headers().get("content-type").is_none() {
         response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     }
     response

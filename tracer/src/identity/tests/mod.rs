@@ -6,10 +6,7 @@ mod fake;
 mod places;
 mod trouble;
 
-use std::{
-    convert::Infallible,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, time::Duration};
 
 use truant_core::input::{ContainerFacts, Input, RuntimeFacts};
 
@@ -32,20 +29,18 @@ macro_rules! fixture {
 }
 use fixture;
 
-/// What comes until all have settled, which takes 2 s at most.
+/// What comes until all have settled. They do within 2 s where the machine has time for them.
 #[track_caller]
 fn settled(runtimes: &mut Runtimes) -> impl Future<Output = Vec<Input>> {
     let caller = std::panic::Location::caller();
     async move {
-        let start = Instant::now();
         let mut inputs = Vec::new();
         let feed = |input| {
             inputs.push(input);
             Ok::<_, Infallible>(())
         };
-        let is_settled = runtimes.settle(Duration::from_secs(10), feed).await.unwrap();
+        let is_settled = runtimes.settle(Duration::from_secs(6), feed).await.unwrap();
         assert!(is_settled, "{caller}: not settled");
-        assert!(start.elapsed() < Duration::from_millis(2500), "{caller}: took {start:?}");
         inputs
     }
 }

@@ -46,14 +46,17 @@ async fn outcome(
         });
     }
     let inputs = settled(&mut Runtimes::find(node.root(), None)).await;
-    let trouble = runtimes_in(&inputs).into_iter().filter_map(|it| it.trouble.clone()).next();
+    let trouble = runtimes_in(&inputs).into_iter().find_map(|it| it.trouble.clone());
     let named = |it: &&ContainerFacts| it.name.is_some();
     let pids = containers_in(&inputs).into_iter().filter(named);
     (trouble, pids.map(|it| (it.id.clone(), it.pid)).collect())
 }
 
-/// What a runtime can do wrong.
-const BAD: [(&str, fn() -> Answer); 5] = [
+/// What a runtime can do wrong, and its name.
+type Bad = (&'static str, fn() -> Answer);
+
+/// All of it.
+const BAD: [Bad; 5] = [
     ("hangs", || Answer::Hang),
     ("noise", || Answer::Noise),
     ("half", || Answer::Half),
@@ -108,7 +111,7 @@ async fn without_a_driver_there_are_names_and_details_still() {
 
 #[tokio::test]
 async fn bytes_that_are_no_http_are_trouble_in_time() {
-    for noise in [&b"\x00\xff\x13 no http \n\n"[..], b"", b"HTTP/1.1 200 OK\r\n\r\n", &[0; 99999]] {
+    for noise in [&b"\x00\xff\x13 no http \n\n"[..], b"", b"HTTP/1.1 200 OK\r\n\r\n", &[0; 9999]] {
         for place in [CRI, DOCKER] {
             let node = Node::new().with_docker_pid();
             let listener = node.listen(place);
@@ -193,7 +196,13 @@ async fn trouble_is_said_once_and_so_is_its_end() {
 #[tokio::test]
 async fn thousands_of_containers_are_named_in_time_and_bounded() {
     let node = Node::new();
-    Fake { containers: cri::many(6000), ..Fake::new() }.serve(&node);
+    let fake = Fake { containers: cri::many(6000), ..Fake::new() };
+    let list = fake.answer("/runtime.v1.RuntimeService/ListContainers", b"");
+    let Answer::Grpc(list) = list else { panic!("no list") };
+    node.serve(CRI, Protocol::Grpc, move |path, body| {
+        let is_list = path.ends_with("ListContainers");
+        if is_list { Answer::Grpc(list.clone()) } else { fake.answer(path, body) }
+    });
     let mut runtimes = Runtimes::find(node.root(), None);
     let inputs = settled(&mut runtimes).await;
     let mut ids: Vec<_> = containers_in(&inputs).into_iter().map(|it| it.id.clone()).collect();
@@ -202,4 +211,17 @@ async fn thousands_of_containers_are_named_in_time_and_bounded() {
     assert_eq!(ids.len(), bounds::CONTAINERS);
     let trouble = runtimes_in(&inputs).into_iter().find_map(|it| it.trouble.as_deref());
     assert_eq!(trouble, Some("it has more than 4096 containers; no more are named"));
+}
+
+#[tokio::test]
+async fn a_listener_that_will_not_wait_is_not_kept() {
+    let node = Node::new();
+    node.serve(CRI, Protocol::Grpc, |_, _| Answer::Hang);
+    let start = Instant::now();
+    let mut runtimes = Runtimes::find(node.root(), None);
+    let at_most = Duration::from_millis(100);
+    let is_settled = runtimes.settle(at_most, |_| Ok::<_, ()>(())).await.unwrap();
+    assert!(!is_settled && start.elapsed() < Duration::from_secs(1));
+    drop(runtimes);
+    assert!(start.elapsed() < Duration::from_secs(1), "nor by its end");
 }
