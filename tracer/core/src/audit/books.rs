@@ -44,14 +44,16 @@ impl Engine {
     /// What cgroups of pods hold that none of the cgroups below them does any more.
     pub(super) fn dead(&self) -> Vec<Dead> {
         let hierarchy = self.memory_hierarchy();
-        let mut below: BTreeMap<CgroupKey, u64> = BTreeMap::new();
+        // None where a cgroup below was not read.
+        let mut below: BTreeMap<CgroupKey, Option<u64>> = BTreeMap::new();
         let guarded = |path: &[u8]| self.guard.root(path).is_some();
         let existing = self.tree.existing(hierarchy).filter(|(_, path)| guarded(path));
         let keys: Vec<_> = existing.map(|(id, _)| CgroupKey { hierarchy, id }).collect();
         for key in &keys {
-            let held = self.gathered.held.get(&key.id).map_or(0, |held| held.bytes);
+            let held = self.gathered.held.get(&key.id).map(|held| held.bytes);
             if let Some(parent) = self.tree.parent(*key) {
-                *below.entry(parent).or_default() += held;
+                let sum = below.entry(parent).or_insert(Some(0));
+                *sum = sum.zip(held).map(|(sum, held)| sum.saturating_add(held));
             }
         }
         let mut dead: Vec<_> =
@@ -60,16 +62,16 @@ impl Engine {
         dead
     }
 
-    /// Of a cgroup with others below it: where there are none, all it holds may be its own.
-    fn dead_below(&self, key: CgroupKey, below: &BTreeMap<CgroupKey, u64>) -> Option<Dead> {
+    /// What nobody that exists holds of what a cgroup does.
+    fn dead_below(&self, key: CgroupKey, below: &BTreeMap<CgroupKey, Option<u64>>) -> Option<Dead> {
         let held = self.gathered.held.get(&key.id)?;
         let alive = below.get(&key).copied();
-        if held.dying == Some(0) || (alive.is_none() && held.dying.is_none()) {
+        // Without others below, and without its files' word, all it holds may be its own.
+        if held.dying == Some(0) || (alive.is_none() && held.own.is_none()) {
             return None;
         }
-        let own = held.own.unwrap_or_default();
-        let bytes = held.bytes.saturating_sub(alive.unwrap_or_default()).saturating_sub(own);
-        let tells = bytes >= UNTOLD && (alive.is_some() || held.own.is_some());
-        tells.then(|| Dead { place: self.tree.place(key), bytes, count: held.dying })
+        let bytes = held.bytes.saturating_sub(alive.unwrap_or(Some(0))?);
+        let bytes = bytes.saturating_sub(held.own.unwrap_or_default());
+        (bytes >= UNTOLD).then(|| Dead { place: self.tree.place(key), bytes, count: held.dying })
     }
 }

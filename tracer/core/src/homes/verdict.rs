@@ -121,7 +121,10 @@ impl Engine {
     /// Whose a process is, if any witness says so.
     pub(crate) fn home(&self, pid: u32, clues: &Clues) -> Option<Home> {
         let mut said = self.inside(pid);
-        if let Some(claim) = self.homes.claim(pid) {
+        // Where it still is says more than that it was there.
+        if let Some(claim) = self.homes.claim(pid)
+            && said.iter().all(|(_, container)| *container != *claim.container)
+        {
             said.push((claim.witness, (*claim.container).clone()));
         }
         said.extend(self.by_runtime(pid).map(|container| (Witness::Runtime, container)));

@@ -1,5 +1,6 @@
 //! The rules of the core, tested from outside: inputs in, reports out.
 
+mod audit;
 mod books;
 mod findings;
 mod guard;

@@ -3,7 +3,14 @@
 //! ```text
 //! mk CGROUP PATH                     its parents were made before; `scan` without a time
 //! name CGROUP NAME | rm CGROUP | free CGROUP
-//! seen TASK HIERARCHY=PATH…
+//! seen TASK HIERARCHY=PATH… [by=PARENT] [pid=NS] [mnt=NS] [net=NS] [shim=ID]
+//! place TASK HIERARCHY=PATH…         read again
+//! container ID [uid=UID] [init=PID] [pod=NAME] [name=NAME]
+//! limit CGROUP MEMORY PIDS CPU       `max` for none, `?` where not known
+//! hold ID BYTES [DYING] | rss PID BYTES | node TOTAL FREE
+//! view PID INIT CGROUPS MOUNT HIERARCHY=ROOT[:ro|:fenced]…   yes or no whether it is in the host's
+//!                                    cgroup namespace, and whether it may mount
+//! unseen WHAT | audit
 //! move TASK FROM-ID CGROUP           the whole process; FROM-ID may be `?`; `thread` for one
 //! same COUNT
 //! fork PARENT CHILD | born PARENT CHILD FROM-ID TO-ID
@@ -15,6 +22,8 @@
 //! lost COUNT                         as many events, for want of room in the ring
 //! tick | end
 //! ```
+
+mod audit;
 
 use std::collections::HashMap;
 
@@ -48,7 +57,20 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
         }
         ["rm", cgroup] => Input::CgroupRemoved { at, key: key(cgroup) },
         ["free", cgroup] => Input::CgroupReleased { at, key: key(cgroup) },
-        ["seen", who, ref places @ ..] => seen(task(who), 1, places.iter().map(place).collect()),
+        ["seen", who, ref rest @ ..] => audit::seen(task(who), rest),
+        ["place", who, ref places @ ..] => {
+            Input::Placed { task: task(who), places: places.iter().map(place).collect() }
+        }
+        ["container", id, ref rest @ ..] => audit::container(id, rest),
+        ["limit", cgroup, memory, pids, cpu] => audit::limits(key(cgroup), [memory, pids, cpu]),
+        ["hold", id, bytes, ref dying @ ..] => audit::held(id, bytes, dying),
+        ["rss", pid, bytes] => Input::Resident(vec![(small(pid), number(bytes))]),
+        ["node", total, free] => audit::node(number(total), number(free)),
+        ["view", pid, init, cgroups, mount, ref mounts @ ..] => {
+            audit::view(small(pid), init, [cgroups, mount], mounts)
+        }
+        ["unseen", what] => audit::unseen(what),
+        ["audit"] => Input::Audited { at },
         [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
             at,
             task: task(who),

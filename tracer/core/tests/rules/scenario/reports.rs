@@ -10,7 +10,8 @@
 
 use truant_core::{
     ids::Task,
-    report::{Finding, LedgerRow, Place, ProcessRow, Report, Sums},
+    input::Limit,
+    report::{Audit, Finding, Home, LedgerRow, Limits, Place, ProcessRow, Report, Sums},
 };
 
 /// A report as a line, or some.
@@ -21,7 +22,7 @@ pub(crate) fn line(report: &Report) -> String {
         Report::Charges(ledger) => {
             std::iter::once("ledger\n".into()).chain(ledger.rows.iter().map(row)).collect()
         }
-        Report::Audit(_) => "audit\n".into(),
+        Report::Audit(it) => audit(it),
         Report::Loss { cause, count, .. } => format!("loss {cause:?} {count}\n"),
         Report::Summary(sum) => format!(
             "{:?}, {} moves, {} unmoved, {:?}, {:?}, {:?}\n",
@@ -40,6 +41,63 @@ fn finding(found: &Finding) -> String {
     let (who, from, to, mover) =
         (who(task), path(from), path(to), mover.map_or(0, |mover| mover.pid));
     format!("{kind:?} {who} {hierarchy} {from} -> {to} by {mover}{lost}\n")
+}
+
+fn audit(audit: &Audit) -> String {
+    let pods = audit.pods.iter().map(|pod| {
+        let cgroups = pod.cgroups.iter().map(|(place, held)| format!(" {}={held:?}", path(place)));
+        let (home, cgroups) = (home(&pod.home), cgroups.collect::<String>());
+        let processes: String = pod.processes.iter().map(stray).collect();
+        format!("out {home}:{cgroups}, inside {:?}\n{processes}", pod.inside)
+    });
+    let unsure = audit.unsure.iter().map(|it| format!("unsure {}", stray(it)));
+    let exposed = audit.exposed.iter().map(|it| {
+        let mounts = it
+            .mounts
+            .iter()
+            .map(|(name, mount)| format!(" {name}={}", String::from_utf8_lossy(&mount.root)));
+        let mounts: String = mounts.collect();
+        format!("exposed {} by {}{mounts}\n", home(&it.home), it.task.tgid)
+    });
+    let mismatch = audit.mismatch.iter().map(|it| {
+        let systemd: String = it.systemd.iter().map(|it| format!(" {}", home(it))).collect();
+        format!("mismatch {}:{systemd}\n", String::from_utf8_lossy(&it.root))
+    });
+    let dead = audit.dead.iter().map(|it| format!("dead {} {}\n", path(&it.place), it.bytes));
+    let books = audit.books.iter().map(|it| {
+        let (used, guarded, outside, rest) = (it.used, it.guarded, it.outside, it.rest());
+        format!("books {used} = {guarded} + {outside} + {rest}\n")
+    });
+    let unseen = audit.unseen.iter().map(|it| format!("unseen {}\n", it.what));
+    let parts = pods.chain(unsure).chain(exposed).chain(mismatch).chain(dead).chain(books);
+    "audit\n".to_owned() + &parts.chain(unseen).collect::<String>()
+}
+
+fn stray(found: &Finding) -> String {
+    let Finding { task, hierarchy, from, to, limits, resident, .. } = found;
+    let told = found.home.as_ref().map(|home| format!("{:?}", home.witnesses));
+    let limits = limits.map(|limits| {
+        let limit = |limits: Limits| {
+            [limits.memory, limits.pids, limits.cpu].map(|limit| match limit {
+                None => "?".to_owned(),
+                Some(Limit::Unlimited) => "max".to_owned(),
+                Some(Limit::Of(most)) => most.to_string(),
+            })
+        };
+        format!("{} -> {}", limit(limits.before).join("/"), limit(limits.after).join("/"))
+    });
+    let (who, from, to) = (who(task), path(from), path(to));
+    let (told, limits) = (told.unwrap_or_default(), limits.unwrap_or_default());
+    format!("{who} {hierarchy} {from} -> {to}, {limits}, rss {resident:?}, {told}\n")
+}
+
+fn home(home: &Home) -> String {
+    let ids = [&home.container.pod_uid, &home.container.container_id];
+    let ids = ids.map(|id| id.as_deref().unwrap_or("-"));
+    let names = home.names.as_ref();
+    let pod = names.and_then(|names| names.pod.as_deref()).unwrap_or("-");
+    let container = names.and_then(|names| names.container.as_deref()).unwrap_or("-");
+    format!("{pod}/{container} pod{}/{}", ids[0], ids[1])
 }
 
 fn row(row: &LedgerRow) -> String {
