@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{fs::CWD, io::Errno, thread::CapabilitySet};
 use truant_core::{
-    ids::Comm,
+    ids::{Comm, HierarchyId},
     input::{CgroupMount, Hierarchy, View},
 };
 
@@ -35,8 +35,8 @@ impl Host {
     /// The name is the kernel's for that process, which it may have chosen itself.
     ///
     /// # Errors
-    /// If the process is gone, see [`ReadError::is_gone`], or its mounts cannot be read, or are
-    /// more than anyone needs.
+    /// If the process is gone, see [`ReadError::is_gone`], or its mounts cannot be read, or are more
+    /// than anyone needs.
     pub(crate) fn view(
         &self,
         pid: u32,
@@ -56,7 +56,7 @@ impl Host {
             host_cgroups,
             may_mount: may_mount(&dir, &mut buffer),
             host_users: self.shares(&dir, "ns/user", INITIAL_USER),
-            mounts: cgroup_mounts(&mounts, hierarchies, host_cgroups),
+            mounts: cgroup_mounts(&mounts, hierarchies, host_cgroups == Some(false)),
         })
     }
 
@@ -121,11 +121,9 @@ fn bounding(status: &[u8]) -> Option<CapabilitySet> {
     u64::from_str_radix(digits, 16).ok().map(CapabilitySet::from_bits_retain)
 }
 
-fn cgroup_mounts(
-    mounts: &Mounts,
-    hierarchies: &[Hierarchy],
-    host_cgroups: Option<bool>,
-) -> Vec<CgroupMount> {
+/// `namespaced` says that the process is known to be in a cgroup namespace of its own. Whether the
+/// kernel minds that is the whole file system's matter, so it is alike for all mounts of it.
+fn cgroup_mounts(mounts: &Mounts, hierarchies: &[Hierarchy], namespaced: bool) -> Vec<CgroupMount> {
     let visible = Visible::of(mounts);
     let (mut found, mut told) = (Vec::new(), HashSet::new());
     for mount in &mounts.list {
@@ -139,7 +137,7 @@ fn cgroup_mounts(
                 root: mount.root.clone(),
                 at: mount.point.as_os_str().as_bytes().into(),
                 writable: mount.writable,
-                is_fenced: host_cgroups == Some(false) && mount.has(b"nsdelegate"),
+                is_fenced: namespaced && hierarchy == HierarchyId::V2 && mount.has(b"nsdelegate"),
             });
         }
     }

@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 use rustix::thread::capability_is_in_bounding_set;
-use truant_core::ids::HierarchyId;
 
 use super::*;
 use crate::host::testing::Tree;
@@ -70,6 +69,20 @@ fn the_same_cgroup_is_told_once_for_each_right() {
         2 1 0:32 / /a ro - cgroup cgroup rw,memory\n3 1 0:32 / /b rw - cgroup cgroup rw,memory\n\
         4 1 0:32 / /c rw - cgroup cgroup rw,memory\n5 1 0:32 /x /d rw - cgroup cgroup rw,memory\n";
     check(mounts, &["1 / /a ro", "1 / /b rw", "1 /x /d rw"]);
+}
+
+#[test]
+fn who_is_kept_in_a_namespace() {
+    let fenced = |tree: Tree| {
+        let view = tree.host().view(50, &hierarchies(), &[]).unwrap();
+        view.mounts.iter().map(|mount| mount.is_fenced).collect::<Vec<_>>()
+    };
+    let within = |tree: Tree| tree.link("proc/50/ns/cgroup", "cgroup:[4026532500]");
+    assert_eq!(fenced(within(tree(LEAKY))), [true, false, false, false], "v2 alone has it");
+    assert_eq!(fenced(within(tree(&LEAKY.replace(",nsdelegate", "")))), [false; 4]);
+    assert_eq!(fenced(tree(LEAKY)), [false; 4], "its namespace is not known");
+    let host = tree(LEAKY).link("proc/50/ns/cgroup", "cgroup:[4026531835]");
+    assert_eq!(fenced(host), [false; 4]);
 }
 
 #[test]
