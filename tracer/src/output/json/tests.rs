@@ -251,6 +251,7 @@ fn the_lines_are_these() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
 fn the_lines_of_an_audit_are_these() {
     let mut audit = samples::audit::incident();
     audit.pods[0].processes.truncate(1);

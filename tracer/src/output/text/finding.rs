@@ -141,10 +141,11 @@ fn details(finding: &Finding, is_named: bool) -> String {
     let home = home.map(|home| format!("of {}", home::short(home, HOME_ROOM)));
     let is_own =
         |mover: &Home| finding.home.as_ref().is_some_and(|it| it.container == mover.container);
-    let mover = finding.mover_home.as_deref().map(|mover| match is_own(mover) {
-        true => "the mover is of its own pod".to_owned(),
-        false => format!("the mover is of {}", home::short(mover, HOME_ROOM)),
-    });
+    let whose = |mover: &Home| {
+        if is_own(mover) { "its own pod".to_owned() } else { home::short(mover, HOME_ROOM) }
+    };
+    let mover = finding.mover_home.as_deref();
+    let mover = mover.map(|mover| format!("the mover is of {}", whose(mover)));
     let parts: Vec<String> = home.into_iter().chain(mover).chain(lost(finding)).collect();
     parts.join(", ")
 }

@@ -139,7 +139,7 @@ fn books(books: &Books) -> wire::Books {
 }
 
 fn pod(pod: &Strays) -> wire::Pod {
-    let held = |(place, bytes): &(Place, Option<u64>)| wire::Held {
+    let held = |(place, bytes): &(Place, Option<u64>)| wire::Cgroup {
         path: super::path(place),
         id: place.key.map(|key| key.id),
         held_bytes: *bytes,

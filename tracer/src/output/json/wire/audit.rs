@@ -99,12 +99,12 @@ pub(in super::super) struct Books {
 pub(in super::super) struct Pod {
     pub(in super::super) home: Home,
     pub(in super::super) processes: usize,
-    pub(in super::super) cgroups: Vec<Held>,
+    pub(in super::super) cgroups: Vec<Cgroup>,
     pub(in super::super) inside_bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
-pub(in super::super) struct Held {
+pub(in super::super) struct Cgroup {
     pub(in super::super) path: Option<String>,
     pub(in super::super) id: Option<u64>,
     pub(in super::super) held_bytes: Option<u64>,

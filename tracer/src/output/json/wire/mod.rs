@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub(super) use self::audit::{
-    Audit, Books, Dead, Exposure, Held, Home, Limit, LimitChange, Limits, Mismatch, Mount, Pod,
+    Audit, Books, Cgroup, Dead, Exposure, Home, Limit, LimitChange, Limits, Mismatch, Mount, Pod,
     Runtime, Unseen,
 };
 

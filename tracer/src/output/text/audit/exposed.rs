@@ -21,8 +21,8 @@ const NAMED: usize = 2;
 const DO: &str = "keep the host's /sys/fs/cgroup out of the container, or mount it read-only with \
     all that is mounted below it; take CAP_SYS_ADMIN away; give it a cgroup namespace of its own.";
 
-const DO_DRIVER: &str = "choose the systemd driver in the kubelet (cgroupDriver: systemd) and in the \
-    runtime (containerd: SystemdCgroup = true), then drain the node and start its pods anew.";
+const DO_DRIVER: &str = "choose the systemd driver in the kubelet (cgroupDriver: systemd) and in \
+    the runtime (containerd: SystemdCgroup = true), then drain the node and start its pods anew.";
 
 /// The containers whose processes could get out, but for those whose processes are out.
 pub(super) fn others(audit: &Audit) -> Vec<&Exposure> {
@@ -89,14 +89,18 @@ pub(super) fn mismatch(mismatch: Option<&Mismatch>) -> Vec<Line> {
         ("cgroupfs", "but systemd runs this host and does not know of it")
     };
     let place = shorten::name(root, 40);
-    let mut text =
-        format!("{place} is laid out by the {driver} driver{}, {host}", by.unwrap_or_default());
-    if !systemd.is_empty() {
-        let names: Vec<String> = systemd.iter().map(|it| home::long(it, 60)).collect();
-        let runs = if systemd.len() == 1 { "runs" } else { "run" };
-        text += &format!("; {} {runs} systemd there", list(&names, NAMED));
-    }
-    let mut lines = paragraph(palette::WARN, "DRIVER  ", &text);
+    let by = by.unwrap_or_default();
+    let names: Vec<String> = systemd.iter().map(|it| home::long(it, 60)).collect();
+    let who = match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("; {one} runs systemd there"),
+        all => format!("; {} run systemd there", list(all, NAMED)),
+    };
+    let mut lines = paragraph(
+        palette::WARN,
+        "DRIVER  ",
+        &format!("{place} is laid out by the {driver} driver{by}, {host}{who}"),
+    );
     if !is_slice {
         lines.extend(labelled("what to do", DO_DRIVER));
     }

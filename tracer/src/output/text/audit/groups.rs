@@ -46,7 +46,10 @@ pub(super) fn of<'a>(findings: &'a [Finding], held: &[(Place, Option<u64>)]) -> 
         let nameless = if path.is_none() { finding.to.key } else { None };
         let group = groups.entry((path, nameless)).or_insert_with(|| Group::at(&finding.to));
         group.add(finding);
-        let here = |(place, _): &&(Place, _)| place.key == finding.to.key && place.key.is_some();
+        // What the root holds is everybody's.
+        let here = |(place, _): &&(Place, _)| {
+            place.key == finding.to.key && place.key.is_some() && !is_root(place)
+        };
         group.held = group.held.or_else(|| held.iter().find(here)?.1);
     }
     let mut groups: Vec<Group<'a>> = groups.into_values().collect();
@@ -55,6 +58,11 @@ pub(super) fn of<'a>(findings: &'a [Finding], held: &[(Place, Option<u64>)]) -> 
     }
     groups.sort_by_key(|group| Reverse((group.held, group.resident())));
     groups
+}
+
+/// Whether it is a hierarchy's root, which has no limit and holds the memory of the whole node.
+pub(super) fn is_root(place: &Place) -> bool {
+    place.path.as_deref() == Some(b"/")
 }
 
 impl<'a> Group<'a> {
@@ -74,6 +82,11 @@ impl<'a> Group<'a> {
     /// One finding of each process.
     pub(super) fn processes(&self) -> &[&'a Finding] {
         &self.processes
+    }
+
+    /// Whether they are in the root cgroup.
+    pub(super) fn is_in_root(&self) -> bool {
+        is_root(self.place)
     }
 
     /// The sum of what is known to be resident.
@@ -99,7 +112,7 @@ impl<'a> Group<'a> {
         let hierarchies = format!(" ({})", super::paragraph::list(&names, 3));
         let held = self.held.map(|held| format!(", which holds {}", size::bytes(held)));
         let held = held.unwrap_or_default();
-        let root = if self.place.path.as_deref() == Some(b"/") { ", the root cgroup" } else { "" };
+        let root = if is_root(self.place) { ", the root cgroup" } else { "" };
         let starts = self.processes.iter().map(|finding| finding.task.start);
         let since = starts.min().map(|start| clock.since(start, now)).unwrap_or_default();
         let rest = format!("{hierarchies}{root}{held}, since {since} at the earliest:");

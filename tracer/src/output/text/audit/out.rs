@@ -10,7 +10,7 @@ use super::{
         shorten, size,
     },
     exposed,
-    groups::{self, Group},
+    groups::{self, Group, is_root},
     paragraph::{INDENT, labelled, list, many, paragraph},
 };
 use crate::output::{clock::Clock, count};
@@ -102,16 +102,20 @@ fn heading(pod: &Strays, groups: &[Group<'_>]) -> Line {
     line
 }
 
-/// What they hold there: by the cgroups' figures, else by what is resident.
+/// What they hold there: by the cgroups' figures, and what is resident of those in the root, whose
+/// figure is everybody's; else by what is resident.
 fn there(pod: &Strays, groups: &[Group<'_>]) -> String {
-    let known: Vec<u64> = pod.cgroups.iter().filter_map(|(_, held)| *held).collect();
-    let resident = || groups.iter().filter_map(Group::resident).reduce(u64::saturating_add);
-    let all = if known.len() == pod.cgroups.len() { "" } else { " or more" };
-    match known.into_iter().reduce(u64::saturating_add) {
-        Some(held) => format!(", {}{all} there", size::bytes(held)),
-        None => resident()
-            .map_or_else(String::new, |resident| format!(", {} resident", size::bytes(resident))),
+    let cgroups = pod.cgroups.iter().filter(|(place, _)| !is_root(place));
+    let held: Vec<Option<u64>> = cgroups.map(|(_, held)| *held).collect();
+    let sum = |figures: &mut dyn Iterator<Item = u64>| figures.reduce(u64::saturating_add);
+    let in_root = sum(&mut groups.iter().filter(|it| it.is_in_root()).filter_map(Group::resident));
+    if let Some(charged) = sum(&mut held.iter().copied().flatten()) {
+        let more = if held.contains(&None) { " or more" } else { "" };
+        let held = charged.saturating_add(in_root.unwrap_or_default());
+        return format!(", {}{more} there", size::bytes(held));
     }
+    let resident = sum(&mut groups.iter().filter_map(Group::resident));
+    resident.map_or_else(String::new, |bytes| format!(", {} resident", size::bytes(bytes)))
 }
 
 /// The limits of all its processes; said for each set of limits where they differ.

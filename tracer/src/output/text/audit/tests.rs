@@ -70,6 +70,7 @@ BOOKS  the node uses 33.5 GiB of 64.0 GiB:
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
 fn much_is_summed_up_and_doubts_are_said() {
     insta::assert_snapshot!(shown(audit::busy()), @r#"
 12:00:00 audit: 2 pods are out, with 23 processes; 2 processes may be too; 2 more containers could
@@ -156,6 +157,7 @@ NOT SEEN  something: it is not said why
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
 fn forged_names_stay_within_their_words() {
     let name = b"x\n\x1b[2JOUT \xe2\x80\xae";
     insta::assert_snapshot!(shown(audit::hostile(name)), @r#"
