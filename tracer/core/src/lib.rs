@@ -8,6 +8,7 @@ mod audit;
 #[cfg(test)]
 mod bounds;
 mod engine;
+pub mod facts;
 mod findings;
 pub mod guard;
 mod homes;

@@ -22,8 +22,8 @@ pub(crate) struct Args {}
 pub(crate) enum Need {
     /// To build the eBPF object: bpf-linker, LLVM's strip, the sources of `core`.
     Ebpf,
-    /// To boot other kernels: QEMU, a busybox for the guests, the keys that kernels are signed with,
-    /// and what their modules are packed with.
+    /// To boot other kernels: QEMU, a busybox for the guests, the keys that kernels are signed
+    /// with, and what their modules are packed with.
     Guests,
     /// To build the disks of nodes.
     Nodes,

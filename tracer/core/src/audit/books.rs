@@ -12,8 +12,8 @@ use crate::{
     report::{Books, Dead},
 };
 
-/// What a cgroup holds and none of those below it does, and that is too little to tell: the kernel's
-/// own structures for the cgroups below are charged to it.
+/// What a cgroup holds and none of those below it does, and that is too little to tell: the
+/// kernel's own structures for the cgroups below are charged to it.
 const UNTOLD: u64 = 4 << 20;
 
 impl Engine {

@@ -135,7 +135,11 @@ impl Engine {
         let memory = self.memory_hierarchy();
         let ids: BTreeSet<_> = strays.iter().filter_map(|stray| self.charged_at(stray)).collect();
         let keys: Vec<_> = ids.into_iter().map(|id| CgroupKey { hierarchy: memory, id }).collect();
-        let held = |key: &CgroupKey| self.gathered.held.get(&key.id).map(|held| held.bytes);
+        // What the root holds is everybody's.
+        let held = |key: &CgroupKey| {
+            self.tree.parent(*key)?;
+            self.gathered.held.get(&key.id).map(|held| held.bytes)
+        };
         let row = |key: &CgroupKey| (self.tree.place(*key), held(key));
         let mut cgroups: Vec<_> = self.outermost(&keys).iter().map(row).collect();
         cgroups.sort_by_key(|(_, held)| Reverse(*held));

@@ -1,5 +1,5 @@
 //! Whose each process is: what was learnt of it when it was first seen, forked or moved, and what
-//! the runtimes say. Where processes are is not kept here, and whom to believe is decided elsewhere.
+//! the runtimes say. Where processes are is not kept here; whom to believe is decided elsewhere.
 
 mod roster;
 mod verdict;

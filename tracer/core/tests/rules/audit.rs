@@ -11,18 +11,18 @@ const HYBRID: &str = "
     scan 4:2 /kubepods
     scan 4:3 /kubepods/$A
     scan 4:4 /kubepods/$A/$a
-    scan 4:5 /system.slice
-    scan 4:6 /system.slice/leaky.service
+    scan 4:5 /b
+    scan 4:6 /b/a.service
     scan 4:7 /init.scope
     scan 7:1 /
     scan 7:2 /kubepods
     scan 7:3 /kubepods/$A
     scan 7:4 /kubepods/$A/$a
     seen 1 0=/ 1=/ 4=/ 7=/ by=0 pid=1 mnt=1 net=1
-    seen 50 0=/x.service 1=/ 4=/ 7=/ pid=1 mnt=1 net=1 shim=$a
-    seen 60 0=/x.service 1=/init.scope 4=/init.scope 7=/kubepods/$A/$a by=50 pid=7 mnt=7 net=7
-    seen 61 0=/x.service 1=/a 4=/system.slice/leaky.service 7=/kubepods/$A/$a by=60 pid=7 mnt=8 net=7
-    seen 62 0=/x.service 1=/kubepods/$A/$a 4=/kubepods/$A/$a 7=/kubepods/$A/$a by=50 pid=7 mnt=7 net=7
+    seen 50 0=/x 1=/ 4=/ 7=/ pid=1 mnt=1 net=1 shim=$a
+    seen 60 0=/x 1=/i 4=/init.scope 7=/kubepods/$A/$a by=50 pid=7 mnt=7 net=7
+    seen 61 0=/x 1=/a 4=/b/a.service 7=/kubepods/$A/$a by=60 pid=7 mnt=8 net=7
+    seen 62 0=/x 1=/kubepods/$A/$a 4=/kubepods/$A/$a 7=/kubepods/$A/$a by=50 pid=7 mnt=7 net=7
 ";
 
 /// The same on v2, where nothing of the container is left inside.
@@ -50,21 +50,23 @@ fn what_one_hierarchy_hides_another_tells() {
         "container $a uid=aaaaaaaa-1111-4222-8333-444444444444 pod=dev name=main
          limit 4:6 max ? ?
          limit 4:5 max ? ?
-         limit 4:4 536870912 ? ?
+         limit 4:4 1024 ? ?
          limit 4:3 max ? ?
          limit 4:2 8589934592 ? ?
          limit 4:7 max ? ?
          hold 6 217000000
          hold 3 14000000
          hold 2 14000000
-         rss 61 209715200
+         rss 61 9000
          node 1000000000 100000000
          audit
          end",
         "audit
-         out dev/main $A/$a: /system.slice/leaky.service=Some(217000000) /init.scope=None, inside Some(14000000)
-         60 memory /kubepods/$A/$a -> /init.scope, 536870912/?/? -> max/?/?, rss None, [OtherHierarchy, PidNamespace, MountNamespace, NetNamespace, Ancestry]
-         61 memory /kubepods/$A/$a -> /system.slice/leaky.service, 536870912/?/? -> max/?/?, rss Some(209715200), [OtherHierarchy, PidNamespace, MountNamespace, NetNamespace, Ancestry]
+         out dev/main $A/$a, inside 14000000: /b/a.service=217000000 /init.scope=?
+         61 memory /kubepods/$A/$a -> /b/a.service, 1024/?/? -> max/?/?, rss 9000
+         by [Other, Pid, Mnt, Net, Ancestry]
+         60 memory /kubepods/$A/$a -> /init.scope, 1024/?/? -> max/?/?
+         by [Other, Pid, Mnt, Net, Ancestry]
          books 900000000 = 14000000 + 217000000 + 669000000
          Found, 0 moves, 0 unmoved, {AlreadyOut: 2}, {}, []",
     );
@@ -81,9 +83,11 @@ fn a_shim_tells_where_nothing_is_left_inside() {
          audit
          end",
         "audit
-         out -/- $A/-: /init.scope=None /system.slice/hog.service=None, inside None
-         60 v2 /kubepods/$A -> /init.scope, ?/?/? -> ?/?/?, rss None, [Ancestry]
-         61 v2 /kubepods/$A -> /system.slice/hog.service, ?/?/? -> ?/?/?, rss None, [Ancestry]
+         out -/- $A/-, inside ?: /init.scope=? /system.slice/hog.service=?
+         60 v2 /kubepods/$A -> /init.scope, ?/?/? -> ?/?/?
+         by [Ancestry]
+         61 v2 /kubepods/$A -> /system.slice/hog.service, ?/?/? -> ?/?/?
+         by [Ancestry]
          Found, 0 moves, 0 unmoved, {AlreadyOut: 2}, {}, []",
     );
 }
@@ -98,8 +102,9 @@ fn a_runtime_tells_whose_its_first_processes_are() {
          audit
          end",
         "audit
-         out dev/main $A/$a: /init.scope=None, inside None
-         60 v2 /kubepods/$A/$a -> /init.scope, ?/?/? -> ?/?/?, rss None, [Runtime]
+         out dev/main $A/$a, inside ?: /init.scope=?
+         60 v2 /kubepods/$A/$a -> /init.scope, ?/?/? -> ?/?/?
+         by [Runtime]
          Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
     );
 }
@@ -115,7 +120,8 @@ fn an_engineers_shell_in_a_pods_namespaces_is_nobodys() {
          audit
          end",
         "audit
-         unsure 70 v2 /kubepods/$A/$a -> /system.slice, ?/?/? -> ?/?/?, rss None, [PidNamespace, MountNamespace, NetNamespace]
+         unsure 70 v2 /kubepods/$A/$a -> /system.slice, ?/?/? -> ?/?/?
+         by [Pid, Mnt, Net]
          Clean, 0 moves, 0 unmoved, {}, {}, []",
     );
 }
@@ -132,7 +138,8 @@ fn witnesses_of_two_pods_make_nobody_sure() {
          audit
          end",
         "audit
-         unsure 62 v2 /kubepods/$B -> /system.slice, ?/?/? -> ?/?/?, rss None, [PidNamespace, MountNamespace, NetNamespace, Ancestry]
+         unsure 62 v2 /kubepods/$B -> /system.slice, ?/?/? -> ?/?/?
+         by [Pid, Mnt, Net, Ancestry]
          Clean, 0 moves, 0 unmoved, {}, {}, []",
     );
 }
@@ -189,9 +196,10 @@ fn who_is_out_and_comes_back_is_no_news_twice() {
          move 61 6 4:4
          end",
         "audit
-         out -/- $A/$a: /system.slice/leaky.service=None, inside None
-         61 memory /kubepods/$A/$a -> /system.slice/leaky.service, ?/?/? -> ?/?/?, rss None, [OtherHierarchy, PidNamespace, MountNamespace, NetNamespace]
-         CameBack 61 memory /system.slice/leaky.service -> /kubepods/$A/$a by 7
+         out -/- $A/$a, inside ?: /b/a.service=?
+         61 memory /kubepods/$A/$a -> /b/a.service, ?/?/? -> ?/?/?
+         by [Other, Pid, Mnt, Net]
+         CameBack 61 memory /b/a.service -> /kubepods/$A/$a by 7
          Found, 1 moves, 0 unmoved, {CameBack: 1, AlreadyOut: 1}, {}, []",
     );
 }
@@ -208,8 +216,9 @@ fn a_child_is_its_parents_wherever_it_is_born() {
          audit
          end",
         "audit
-         out -/- $A/$a: /system.slice=None, inside None
-         63 v2 /kubepods/$A/$a -> /system.slice, ?/?/? -> ?/?/?, rss None, [Parent]
+         out -/- $A/$a, inside ?: /system.slice=?
+         63 v2 /kubepods/$A/$a -> /system.slice, ?/?/? -> ?/?/?
+         by [Parent]
          Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
     );
 }
@@ -229,8 +238,9 @@ fn a_stray_in_the_root_has_no_limit_and_no_cgroup_of_its_own() {
          audit
          end",
         "audit
-         out -/- $A/$a: /=None, inside None
-         61 v2 /kubepods/$A/$a -> /, 1000/?/500 -> max/?/max, rss Some(4096), [PidNamespace, MountNamespace, NetNamespace, Ancestry]
+         out -/- $A/$a, inside ?: /=?
+         61 v2 /kubepods/$A/$a -> /, 1000/?/500 -> max/?/max, rss 4096
+         by [Pid, Mnt, Net, Ancestry]
          books 90000 = 0 + 4096 + 85904
          Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
     );

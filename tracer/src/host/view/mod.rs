@@ -35,8 +35,8 @@ impl Host {
     /// The name is the kernel's for that process, which it may have chosen itself.
     ///
     /// # Errors
-    /// If the process is gone, see [`ReadError::is_gone`], or its mounts cannot be read, or are more
-    /// than anyone needs.
+    /// If the process is gone, see [`ReadError::is_gone`], or its mounts cannot be read, or are
+    /// more than anyone needs.
     pub(crate) fn view(
         &self,
         pid: u32,

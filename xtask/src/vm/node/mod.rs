@@ -67,7 +67,8 @@ fn remove_old(folder: &Path, suite: &str) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_image = name.starts_with(&prefix) && name.ends_with(".ext4");
+        let is_image = name.starts_with(&prefix)
+            && Path::new(&name).extension().is_some_and(|it| it == "ext4");
         let unused = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
         if is_image && unused > KEPT {
             std::fs::remove_file(entry.path())?;

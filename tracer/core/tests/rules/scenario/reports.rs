@@ -45,10 +45,11 @@ fn finding(found: &Finding) -> String {
 
 fn audit(audit: &Audit) -> String {
     let pods = audit.pods.iter().map(|pod| {
-        let cgroups = pod.cgroups.iter().map(|(place, held)| format!(" {}={held:?}", path(place)));
+        let cgroups =
+            pod.cgroups.iter().map(|(at, held)| format!(" {}={}", path(at), known(*held)));
         let (home, cgroups) = (home(&pod.home), cgroups.collect::<String>());
         let processes: String = pod.processes.iter().map(stray).collect();
-        format!("out {home}:{cgroups}, inside {:?}\n{processes}", pod.inside)
+        format!("out {home}, inside {}:{cgroups}\n{processes}", known(pod.inside))
     });
     let unsure = audit.unsure.iter().map(|it| format!("unsure {}", stray(it)));
     let exposed = audit.exposed.iter().map(|it| {
@@ -60,8 +61,8 @@ fn audit(audit: &Audit) -> String {
         format!("exposed {} by {}{mounts}\n", home(&it.home), it.task.tgid)
     });
     let mismatch = audit.mismatch.iter().map(|it| {
-        let systemd: String = it.systemd.iter().map(|it| format!(" {}", home(it))).collect();
-        format!("mismatch {}:{systemd}\n", String::from_utf8_lossy(&it.root))
+        let systemd: Vec<_> = it.systemd.iter().map(home).collect();
+        format!("mismatch {}: {}\n", String::from_utf8_lossy(&it.root), systemd.join(", "))
     });
     let dead = audit.dead.iter().map(|it| format!("dead {} {}\n", path(&it.place), it.bytes));
     let books = audit.books.iter().map(|it| {
@@ -76,6 +77,12 @@ fn audit(audit: &Audit) -> String {
 fn stray(found: &Finding) -> String {
     let Finding { task, hierarchy, from, to, limits, resident, .. } = found;
     let told = found.home.as_ref().map(|home| format!("{:?}", home.witnesses));
+    let told = told
+        .unwrap_or_default()
+        .replace("Namespace", "")
+        .replace("OtherHierarchy", "Other")
+        .replace("Mount", "Mnt");
+    let rss = resident.map(|bytes| format!(", rss {bytes}")).unwrap_or_default();
     let limits = limits.map(|limits| {
         let limit = |limits: Limits| {
             [limits.memory, limits.pids, limits.cpu].map(|limit| match limit {
@@ -87,8 +94,12 @@ fn stray(found: &Finding) -> String {
         format!("{} -> {}", limit(limits.before).join("/"), limit(limits.after).join("/"))
     });
     let (who, from, to) = (who(task), path(from), path(to));
-    let (told, limits) = (told.unwrap_or_default(), limits.unwrap_or_default());
-    format!("{who} {hierarchy} {from} -> {to}, {limits}, rss {resident:?}, {told}\n")
+    let limits = limits.unwrap_or_default();
+    format!("{who} {hierarchy} {from} -> {to}, {limits}{rss}\nby {told}\n")
+}
+
+fn known(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "?".to_owned(), |bytes| bytes.to_string())
 }
 
 fn home(home: &Home) -> String {
