@@ -167,6 +167,7 @@ impl Engine {
             mover_home: mover_home.map(Box::new),
             limits,
             resident: None,
+            kill: None,
         })));
         Some(kind)
     }

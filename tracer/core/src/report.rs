@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     ids::{Actor, BootTime, CgroupKey, Comm, Task},
-    input::{CgroupMount, Facts, Limit, LossCause, RuntimeFacts, Unseen},
+    input::{CgroupMount, Facts, Limit, LossCause, NodeMemory, RuntimeFacts, Unseen},
     path::Container,
 };
 
@@ -62,6 +62,8 @@ pub struct Finding {
     pub limits: Option<LimitChange>,
     /// Resident memory of its process in bytes, where that was read.
     pub resident: Option<u64>,
+    /// What a kill for want of memory was about.
+    pub kill: Option<Box<Kill>>,
 }
 
 /// The kinds of findings.
@@ -79,6 +81,33 @@ pub enum FindingKind {
     AlreadyOut,
     /// A container's processes could get out.
     Exposed,
+    /// A process was killed because memory ran out.
+    Oom,
+}
+
+/// A kill for want of memory, and who held it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Kill {
+    /// What ran out; none where it is not known.
+    pub ran_out: Option<RanOut>,
+    /// What the victim's pod held in its own cgroup, in bytes.
+    pub inside: Option<u64>,
+    /// What the processes of the victim's pod had charged to cgroups outside since tracing began,
+    /// less what they uncharged there, in bytes.
+    pub outside: i64,
+    /// The cgroups outside of the guarded subtree that held most, in bytes, most first.
+    pub holders: Vec<(Place, u64)>,
+    /// The node's memory at that moment.
+    pub node: Option<NodeMemory>,
+}
+
+/// What ran out of memory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RanOut {
+    /// A cgroup, at its limit in bytes where that is known.
+    Cgroup(Place, Option<Limit>),
+    /// The node.
+    Node,
 }
 
 /// The pod and the container that a task belongs to, wherever it is.
@@ -268,6 +297,9 @@ pub struct Ledger {
     pub at: BootTime,
     /// A row for each cgroup in whose subtree something changed, by path.
     pub rows: Vec<LedgerRow>,
+    /// A row for each pod whose processes charged or uncharged something in this interval, the one
+    /// that charged most outside first.
+    pub pods: Vec<PodRow>,
 }
 
 /// One memory cgroup in one interval.
@@ -289,6 +321,37 @@ pub struct LedgerRow {
     pub subtree_net: i64,
     /// The processes that charged or uncharged in this interval, most charged first.
     pub by: Vec<ProcessRow>,
+}
+
+/// What the processes of one pod, wherever they are, charged, by who pays for it. Processes that
+/// could not be told apart are in no pod's row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PodRow {
+    /// The pod, or the container where there is no pod.
+    pub home: Home,
+    /// The cgroups that pay, those outside first, then by what was charged.
+    pub payers: Vec<Payer>,
+}
+
+impl PodRow {
+    /// Bytes since tracing began, of the payers that are inside, or of those that are not.
+    pub fn net(&self, guarded: bool) -> i64 {
+        let payers = self.payers.iter().filter(|payer| payer.guarded == guarded);
+        payers.map(|payer| payer.total.net()).fold(0, i64::wrapping_add)
+    }
+}
+
+/// What a pod's processes charged to one cgroup.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Payer {
+    /// The cgroup.
+    pub place: Place,
+    /// Whether it lies in the guarded subtree.
+    pub guarded: bool,
+    /// Bytes in this interval.
+    pub interval: Sums,
+    /// Bytes since tracing began.
+    pub total: Sums,
 }
 
 /// Charges of one process in one cgroup.

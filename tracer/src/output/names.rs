@@ -27,6 +27,7 @@ impl Named for FindingKind {
             Self::CameBack => "came_back",
             Self::AlreadyOut => "already_out",
             Self::Exposed => "exposed",
+            Self::Oom => "oom",
         }
     }
 }

@@ -84,6 +84,7 @@ impl Engine {
             mover_home: None,
             limits: Some(self.limit_change(stray, clues)),
             resident: self.gathered.resident.get(&task.tgid).copied(),
+            kill: None,
         }
     }
 

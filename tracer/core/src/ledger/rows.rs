@@ -45,7 +45,7 @@ impl Book {
         rows.sort_by(|a, b| order(a).cmp(&order(b)));
         self.processes.end_interval(tasks);
         self.count_unnamed(tree, losses, all_known);
-        Ledger { at, rows }
+        Ledger { at, rows, pods: Vec::new() }
     }
 
     /// Counts the cgroups that have no path a whole interval after they were first charged. Their

@@ -152,7 +152,7 @@ fn the_lines_are_these() {
     let text = text(&[
         Report::Header(Box::new(facts)),
         Report::Finding(Box::new(finding)),
-        Report::Charges(Ledger { at: samples::AT, rows: vec![row] }),
+        Report::Charges(Ledger { at: samples::AT, rows: vec![row], pods: vec![] }),
         Report::Loss { at: samples::AT, cause: LossCause::RingFull, count: 12 },
         Report::Summary(Box::new(samples::summary(Verdict::Inconclusive))),
     ]);

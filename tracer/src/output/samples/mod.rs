@@ -119,6 +119,7 @@ pub(super) fn finding(kind: FindingKind, comm: &[u8], from: &[u8], to: &[u8]) ->
         mover_home: None,
         limits: None,
         resident: None,
+        kill: None,
     }
 }
 
@@ -186,6 +187,7 @@ pub(super) fn ledger() -> Ledger {
                 sums(411 * MIB, 11 * MIB, 0),
             ),
         ],
+        pods: vec![],
     }
 }
 
@@ -204,7 +206,7 @@ pub(super) fn widest_ledger() -> Ledger {
         let unknown = LedgerRow { place: nameless, ..row.clone() };
         [row, unknown]
     });
-    Ledger { at: BootTime(u64::MAX), rows: rows.collect() }
+    Ledger { at: BootTime(u64::MAX), rows: rows.collect(), pods: vec![] }
 }
 
 pub(super) fn summary(verdict: Verdict) -> Summary {

@@ -163,7 +163,10 @@ fn lost(finding: &Finding) -> Option<String> {
 
 fn style(kind: FindingKind) -> Style {
     match kind {
-        FindingKind::Left | FindingKind::BornOutside | FindingKind::AlreadyOut => palette::BAD,
+        FindingKind::Left
+        | FindingKind::BornOutside
+        | FindingKind::AlreadyOut
+        | FindingKind::Oom => palette::BAD,
         FindingKind::Moved | FindingKind::Exposed => palette::WARN,
         FindingKind::CameBack => palette::GOOD,
     }

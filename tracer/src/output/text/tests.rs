@@ -146,7 +146,7 @@ fn cgroups_that_look_the_same_are_told_apart() {
     let from = rows[0].place.path.clone().unwrap();
     let to = rows[1].place.path.clone().unwrap();
     let finding = samples::finding(FindingKind::Moved, b"sh", &from, &to);
-    let ledger = Ledger { at: samples::AT, rows };
+    let ledger = Ledger { at: samples::AT, rows, pods: vec![] };
     let text = after_header(Report::Charges(ledger)) + &after_header(find(finding));
     insta::assert_snapshot!(text, @r"
 12:00:00 cgroup                         held  charged uncharged fail who
