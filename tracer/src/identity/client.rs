@@ -44,6 +44,14 @@ impl Client {
         Ok((client, RuntimeFacts { socket: place.shown(), ..facts }))
     }
 
+    /// The cgroup driver, if it is told.
+    pub(super) async fn driver(&mut self, by: Instant) -> Option<String> {
+        match self {
+            Self::Cri(cri) => cri.driver(by).await,
+            Self::Docker(docker) => docker.driver(by).await,
+        }
+    }
+
     /// All containers and sandboxes.
     pub(super) async fn list(&mut self, by: Instant) -> Result<Vec<Listed>, Error> {
         match self {

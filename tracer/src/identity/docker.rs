@@ -106,15 +106,20 @@ impl Docker {
         if components.iter().any(|component| component.name.starts_with("Podman")) {
             docker.name = "podman";
         }
-        let info: Result<Info, _> = docker.get("/info", "GET /info", by).await;
-        docker.driver = info.ok().and_then(|info| info.cgroup_driver).and_then(bounds::some);
         let facts = RuntimeFacts {
             name: docker.name.to_owned(),
             version: bounds::text(version.version),
-            cgroup_driver: docker.driver.clone(),
+            cgroup_driver: docker.driver(by).await,
             ..RuntimeFacts::default()
         };
         Ok((docker, facts))
+    }
+
+    /// The cgroup driver, which also says where containers are.
+    pub(super) async fn driver(&mut self, by: Instant) -> Option<String> {
+        let info: Result<Info, _> = self.get("/info", "GET /info", by).await;
+        self.driver = info.ok().and_then(|info| info.cgroup_driver).and_then(bounds::some);
+        self.driver.clone()
     }
 
     /// All containers.

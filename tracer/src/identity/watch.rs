@@ -21,8 +21,8 @@ const FIRST: Duration = Duration::from_millis(1800);
 /// its details later.
 const FIRST_DETAILS: Duration = Duration::from_secs(1);
 
-/// How long a later answer may take.
-const CALL: Duration = Duration::from_secs(2);
+/// How long a later answer may take: nobody waits for it, and a node out of memory is slow.
+const CALL: Duration = Duration::from_secs(5);
 
 /// Between two lists.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -43,18 +43,42 @@ const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// Between two looks for a socket that is not there.
 const ABSENT: Duration = Duration::from_secs(10);
 
-/// How often a container is asked about that is not told of.
-const TRIES: u8 = 3;
+/// Between two attempts to learn of a container what was not told, or of the cgroup driver. Twice
+/// as long after each attempt.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Attempts after which that time grows no more.
+const ATTEMPTS: u32 = 5;
 
 /// Containers in a row that are not told of, after which the runtime counts as failing.
 const FAILURES: usize = 3;
 
 /// What was said of a container.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Said {
     is_running: bool,
-    has_details: bool,
-    tries: u8,
+    /// When to ask for its details; none where they were told, or there are none.
+    lacks: Option<Lack>,
+}
+
+/// What was asked for and not told.
+#[derive(Clone, Copy)]
+struct Lack {
+    attempts: u32,
+    again: Instant,
+}
+
+impl Lack {
+    /// After one more attempt.
+    fn after(before: Option<Self>) -> Self {
+        let attempts = before.map_or(0, |lack| lack.attempts) + 1;
+        let pause = AGAIN * 2_u32.pow(attempts.min(ATTEMPTS) - 1);
+        Self { attempts, again: Instant::now() + pause }
+    }
+
+    fn is_due(&self) -> bool {
+        self.again <= Instant::now()
+    }
 }
 
 /// The watch over one runtime.
@@ -102,11 +126,8 @@ impl Watch {
     async fn serve(&mut self) -> Result<Never, Error> {
         let (mut client, facts) = Client::ask(&self.place, self.deadline()).await?;
         self.facts = facts;
-        // Details that were refused may be told now.
-        for said in self.said.values_mut() {
-            said.tries = 0;
-        }
         self.out.answers(self.facts.clone()).await?;
+        let mut driver = self.facts.cgroup_driver.is_none().then(|| Lack::after(None));
         let mut hastes = 0;
         loop {
             let start = Instant::now();
@@ -114,6 +135,7 @@ impl Watch {
             let took = start.elapsed() * SHARE;
             self.tell(&mut client, listed).await?;
             self.out.settle().await?;
+            self.tell_driver(&mut client, &mut driver).await?;
             let hasty = HASTE * 2_u32.pow(HASTES - hastes);
             let pause = if hastes > 0 { hasty } else { PAUSE }.max(took);
             hastes = hastes.saturating_sub(1);
@@ -146,7 +168,8 @@ impl Watch {
         self.tell_excess(over).await?;
         self.tell_gone(&listed).await?;
         let mut due: Vec<_> = listed.iter().filter(|it| self.is_due(it)).collect();
-        due.sort_by_key(|it| self.said.get(&it.facts.id).map_or(0, |said| said.tries));
+        let attempts = |it: &&Listed| self.said.get(&it.facts.id)?.lacks.map(|it| it.attempts);
+        due.sort_by_key(attempts);
         let mut later = Vec::new();
         let mut failures = 0;
         for container in due {
@@ -192,9 +215,27 @@ impl Watch {
     /// Whether there is something new to tell of a container.
     fn is_due(&self, container: &Listed) -> bool {
         self.said.get(&container.facts.id).is_none_or(|said| {
-            let lacks_details = container.is_running && !said.has_details;
-            said.is_running != container.is_running || (lacks_details && said.tries < TRIES)
+            let is_changed = said.is_running != container.is_running;
+            is_changed || said.lacks.is_some_and(|lack| lack.is_due())
         })
+    }
+
+    /// Asks for the cgroup driver once more, where it was not told.
+    async fn tell_driver(
+        &mut self,
+        client: &mut Client,
+        lack: &mut Option<Lack>,
+    ) -> Result<(), Error> {
+        if !lack.is_some_and(|lack| lack.is_due()) {
+            return Ok(());
+        }
+        self.facts.cgroup_driver = client.driver(self.deadline()).await;
+        if self.facts.cgroup_driver.is_none() {
+            *lack = Some(Lack::after(*lack));
+            return Ok(());
+        }
+        *lack = None;
+        self.out.answers(self.facts.clone()).await
     }
 
     /// Tells of one, with its details where it runs and they are to be had.
@@ -210,8 +251,7 @@ impl Watch {
         match client.inspect(container, self.deadline()).await {
             Ok(facts) => {
                 *failures = 0;
-                let said = Said { is_running: true, has_details: true, tries: 0 };
-                self.said.insert(facts.id.clone(), said);
+                self.said.insert(facts.id.clone(), Said { is_running: true, lacks: None });
                 self.out.container(facts).await
             }
             // It ended meanwhile. The next list says so.
@@ -229,9 +269,9 @@ impl Watch {
         let id = &container.facts.id;
         let before = self.said.get(id).copied();
         let is_told = before.is_some_and(|said| said.is_running == container.is_running);
-        let tries = before.map_or(0, |said| said.tries) + 1;
-        let said = Said { is_running: container.is_running, has_details: false, tries };
-        self.said.insert(id.clone(), said);
+        let is_running = container.is_running;
+        let lacks = is_running.then(|| Lack::after(before.and_then(|said| said.lacks)));
+        self.said.insert(id.clone(), Said { is_running, lacks });
         if is_told { Ok(()) } else { self.out.container(container.facts.clone()).await }
     }
 }

@@ -60,6 +60,20 @@ impl Cri {
         Ok((cri, facts))
     }
 
+    /// The cgroup driver. Newer runtimes say it; containerd also shows its configuration.
+    pub(super) async fn driver(&self, by: Instant) -> Option<String> {
+        let config: Result<proto::RuntimeConfigResponse, _> =
+            self.call("RuntimeConfig", proto::RuntimeConfigRequest {}, by).await;
+        if let Some(linux) = config.ok().and_then(|config| config.linux) {
+            let names = ["systemd", "cgroupfs"];
+            let index = usize::try_from(linux.cgroup_driver).ok()?;
+            return names.get(index).map(|&name| name.to_owned());
+        }
+        let request = proto::StatusRequest { verbose: true };
+        let status: Result<proto::StatusResponse, _> = self.call("Status", request, by).await;
+        info::driver(&status.ok()?.info)
+    }
+
     /// All pods' sandboxes and containers.
     pub(super) async fn list(&self, by: Instant) -> Result<Vec<Listed>, Error> {
         let sandboxes: proto::ListPodSandboxResponse =
@@ -103,20 +117,6 @@ impl Cri {
     async fn version(&self, by: Instant) -> Result<proto::VersionResponse, Error> {
         // What a kubelet sends.
         self.call("Version", proto::VersionRequest { version: "0.1.0".to_owned() }, by).await
-    }
-
-    /// Newer runtimes say it; containerd also shows its configuration.
-    async fn driver(&self, by: Instant) -> Option<String> {
-        let config: Result<proto::RuntimeConfigResponse, _> =
-            self.call("RuntimeConfig", proto::RuntimeConfigRequest {}, by).await;
-        if let Some(linux) = config.ok().and_then(|config| config.linux) {
-            let names = ["systemd", "cgroupfs"];
-            let index = usize::try_from(linux.cgroup_driver).ok()?;
-            return names.get(index).map(|&name| name.to_owned());
-        }
-        let request = proto::StatusRequest { verbose: true };
-        let status: Result<proto::StatusResponse, _> = self.call("Status", request, by).await;
-        info::driver(&status.ok()?.info)
     }
 
     fn sandbox(&self, pod: &proto::PodSandbox) -> Option<Listed> {

@@ -225,3 +225,27 @@ async fn a_listener_that_will_not_wait_is_not_kept() {
     drop(runtimes);
     assert!(start.elapsed() < Duration::from_secs(1), "nor by its end");
 }
+
+#[tokio::test]
+async fn what_was_not_told_is_asked_for_again() {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let node = Node::new();
+    let of_fake = Arc::clone(&is_well);
+    node.serve(CRI, Protocol::Grpc, move |path, body| {
+        let is_refused = path.ends_with("Status") && !of_fake.load(Ordering::Relaxed);
+        if is_refused { Answer::Status(14) } else { Fake::new().answer(path, body) }
+    });
+    let mut runtimes = Runtimes::find(node.root(), None);
+    let inputs = settled(&mut runtimes).await;
+    assert_eq!(runtimes_in(&inputs)[0].cgroup_driver, None);
+    assert!(containers_in(&inputs).iter().all(|it| it.pid.is_none()));
+    is_well.store(true, Ordering::Relaxed);
+    let mut again = Vec::new();
+    for _ in 0..3 {
+        again.extend(soon(&mut runtimes, 6).await);
+    }
+    assert_eq!(runtimes_in(&again)[0].cgroup_driver.as_deref(), Some("systemd"));
+    let mut pids: Vec<_> = containers_in(&again).iter().filter_map(|it| it.pid).collect();
+    pids.sort_unstable();
+    assert_eq!(pids, [2210, 2301]);
+}
