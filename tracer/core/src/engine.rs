@@ -1,6 +1,7 @@
 //! The engine: takes each input to those it concerns. It knows none of their rules.
 
 use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
+use core::cmp::Reverse;
 
 use crate::{
     audit::Gathered,
@@ -9,12 +10,14 @@ use crate::{
     homes::Homes,
     ids::{BootTime, CgroupKey, HierarchyId, Task},
     input::{ChargeDelta, Facts, Hook, Input, LossCause, Need},
-    ledger::{Book, Context},
+    kills::Kills,
+    ledger::{Book, Context, Payers, Share, pod_of},
     losses::Losses,
     moves::Moves,
     node::Namespaces,
+    path::Container,
     places::Spot,
-    report::{FindingKind, Report, Summary, Verdict},
+    report::{FindingKind, Ledger, Payer, PodRow, Report, Summary, Sums, Verdict},
     tasks::Tasks,
     tree::{Made, Tree},
 };
@@ -36,6 +39,8 @@ pub struct Engine {
     pub(crate) book: Book,
     pub(crate) homes: Homes,
     pub(crate) gathered: Gathered,
+    pub(crate) kills: Kills,
+    pub(crate) payers: Payers,
     now: BootTime,
     ended: bool,
 }
@@ -107,8 +112,7 @@ impl Engine {
             Input::NodeMemory(memory) => self.gathered.memory(memory),
             Input::Unseen(unseen) => self.gathered.unseen(*unseen),
             Input::Audited { at } => self.audited(at, out),
-            // A kill is no finding: what it means takes more than this engine knows yet.
-            Input::OomKill { .. } => {}
+            Input::OomKill { at, pid } => self.killed(at, pid),
             Input::Charges(deltas) => self.charges(&deltas),
             Input::Skipped { count } => self.book.skipped(count),
             Input::Recounted { counters, during } => {
@@ -194,6 +198,10 @@ impl Engine {
     fn charges(&mut self, deltas: &[ChargeDelta]) {
         let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
         self.losses.count(LossCause::TotalsFull, full.count() as u64);
+        for delta in deltas {
+            let Some(claim) = delta.pid.and_then(|pid| self.homes.claim(pid)) else { continue };
+            self.payers.charge(pod_of(&claim.container), delta.cgroup, Sums::of(delta));
+        }
     }
 
     fn cgroup_made(&mut self, key: CgroupKey, parent: Option<u64>, name: Box<[u8]>) {
@@ -242,15 +250,43 @@ impl Engine {
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.losses.count(LossCause::Recursion, self.book.given_up(false));
-        self.gathered.outdate_limits();
+        self.tell_kills(out);
+        let pods = self.pods_and_payers();
+        self.gathered.outdate();
+        self.homes.end_interval();
         let all_known = self.knows_all_memory();
         let Self { tree, guard, tasks, losses, book, .. } = self;
         let ledger = book.end_interval(at, Context { tree, guard, tasks, losses, all_known });
-        out.push(Report::Charges(ledger));
+        out.push(Report::Charges(Ledger { pods, ..ledger }));
         for key in self.tree.expired() {
             self.forget(key);
         }
         self.losses.flush(at, out);
+    }
+
+    /// The pods whose processes charged something, and who pays for it.
+    fn pods_and_payers(&mut self) -> Vec<PodRow> {
+        let hierarchy = self.memory_hierarchy();
+        let rows = self.payers.end_interval();
+        let payer = |(id, share): (u64, Share)| {
+            let place = self.tree.place(CgroupKey { hierarchy, id });
+            let path = place.path.as_deref();
+            let guarded = path.is_some_and(|path| self.guard.root(path).is_some());
+            Payer { place, guarded, interval: share.interval, total: share.total }
+        };
+        let row = |(pod, payers): (Container, Vec<(u64, Share)>)| {
+            let mut payers: Vec<_> = payers.into_iter().map(payer).collect();
+            payers.sort_by_key(|payer| (payer.guarded, Reverse(payer.total.charged)));
+            PodRow { home: self.home_of(&pod), payers }
+        };
+        let mut pods: Vec<_> = rows.into_iter().map(row).collect();
+        pods.sort_by_key(|pod| Reverse(pod.net(false)));
+        pods
+    }
+
+    /// The facts it was told at the start.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        self.facts.as_deref()
     }
 
     /// Whether the memory hierarchy was scanned, and its cgroups are followed since.
@@ -267,6 +303,9 @@ impl Engine {
             self.tree.postpone(key);
         } else {
             self.book.fold(&self.tree, key);
+            if key.hierarchy == self.memory_hierarchy() {
+                self.payers.fold(key.id, self.tree.parent(key).map(|parent| parent.id));
+            }
             self.tree.forget(key);
         }
     }
@@ -296,7 +335,7 @@ impl Engine {
     fn counts(&self, kind: FindingKind) -> bool {
         let fails_on_exposed = self.facts.as_ref().is_some_and(|facts| facts.fail_on_exposed);
         match kind {
-            FindingKind::CameBack => false,
+            FindingKind::CameBack | FindingKind::Oom => false,
             FindingKind::Exposed => fails_on_exposed,
             _ => true,
         }

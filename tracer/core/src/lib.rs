@@ -14,6 +14,7 @@ pub mod guard;
 mod homes;
 pub mod ids;
 pub mod input;
+mod kills;
 mod ledger;
 mod losses;
 mod moves;

@@ -147,7 +147,7 @@ impl Session {
 
     /// Empties the ring.
     fn look(&mut self, route: &mut Route) -> Result<()> {
-        look(&mut self.ring, &self.node, &self.runtimes, route)?;
+        look(&mut self.ring, &self.host, &self.node, &self.runtimes, route)?;
         if let Some(log) = &mut self.probe_log {
             log.flush();
         }
@@ -222,7 +222,7 @@ impl Session {
             }
             let counters = root.counters(&cgroups);
             let during = self.charges.drain()?;
-            look(&mut self.ring, &self.node, &self.runtimes, route)?;
+            look(&mut self.ring, &self.host, &self.node, &self.runtimes, route)?;
             route.feed(Input::Recounted { counters, during })?;
         }
         Ok(())
@@ -239,10 +239,12 @@ pub(crate) fn probe(hooks: &Hooks, host: &Host) -> Result<Facts> {
     Ok(facts(&host.hierarchies()?, &tracer.hooks, &scope, host))
 }
 
-/// Tells `route` the records of the ring, and before one that says that somebody left the limits
-/// that are lost. A cgroup that was made may be a container's, which runtimes have names for.
+/// Tells `route` the records of the ring; before one that says that somebody left, the limits
+/// that are lost; and before a kill, who holds memory. A cgroup that was made may be a
+/// container's, which runtimes have names for.
 fn look(
     ring: &mut RingBuf<MapData>,
+    host: &Host,
     node: &Node,
     runtimes: &Runtimes,
     route: &mut Route,
@@ -254,10 +256,26 @@ fn look(
         if !limited.is_empty() {
             route.feed(Input::Limits(node.limits(&limited)))?;
         }
+        if matches!(input, Input::OomKill { .. }) {
+            hold(host, node, &input, route)?;
+        }
         if matches!(input, Input::CgroupMade { .. }) {
             runtimes.hint();
         }
         route.feed(input)?;
+    }
+    Ok(())
+}
+
+/// Tells `route` who holds memory at a kill, before the kill.
+fn hold(host: &Host, node: &Node, kill: &Input, route: &mut Route) -> Result<()> {
+    if let Some(memory) = node.memory() {
+        let held = memory.holdings(&route.engine().to_hold_for(kill));
+        route.feed(Input::Held(held))?;
+    }
+    match host.node_memory() {
+        Ok(memory) => route.feed(Input::NodeMemory(memory))?,
+        Err(error) => log::debug!("{error}"),
     }
     Ok(())
 }

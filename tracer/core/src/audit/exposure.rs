@@ -70,7 +70,7 @@ impl Engine {
         Some(self.home_of(&claim.container))
     }
 
-    fn process(&self, pid: u32) -> Task {
+    pub(crate) fn process(&self, pid: u32) -> Task {
         let comm = self.tasks.comm(pid).unwrap_or_default();
         let start = self.tasks.start(pid).unwrap_or_default();
         Task { tid: pid, tgid: pid, start, comm }

@@ -75,9 +75,30 @@ impl Gathered {
         }
     }
 
-    /// Limits may have changed: those that are needed are read again.
-    pub(crate) fn outdate_limits(&mut self) {
+    /// What a memory cgroup held.
+    pub(crate) fn held_by(&self, id: u64) -> Option<u64> {
+        self.held.get(&id).map(|held| held.bytes)
+    }
+
+    /// What every memory cgroup held that was read.
+    pub(crate) fn all_held(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.held.iter().map(|(id, held)| (*id, held.bytes))
+    }
+
+    /// The limits of a cgroup.
+    pub(crate) fn limits_of(&self, key: CgroupKey) -> Option<&CgroupLimits> {
+        self.limits.get(&key)
+    }
+
+    /// The node's memory.
+    pub(crate) fn node_memory(&self) -> Option<NodeMemory> {
+        self.memory
+    }
+
+    /// Figures may have changed: those that are needed are read again.
+    pub(crate) fn outdate(&mut self) {
         self.limits.clear();
+        self.held.clear();
     }
 
     /// Whether something was not seen, so that nobody found does not mean that nobody is out.
@@ -146,6 +167,7 @@ impl Engine {
         let (task, hierarchy, from, to) = match input {
             Input::Moved { task, from, to, .. } => (task, to.hierarchy, *from, to.id),
             Input::Born { task, from, to, .. } => (task, HierarchyId::V2, Some(*from), *to),
+            Input::OomKill { pid, .. } => return self.limits_above(*pid),
             _ => return Vec::new(),
         };
         let key = |id| CgroupKey { hierarchy, id };
@@ -160,6 +182,16 @@ impl Engine {
             return Vec::new();
         }
         let keys = from.key.into_iter().chain([key(to)]).flat_map(|key| self.upwards(key));
+        self.unlimited_yet(keys)
+    }
+
+    /// Of the memory cgroup of a process and those above it, the ones whose limits are not known.
+    fn limits_above(&self, pid: u32) -> Vec<(CgroupKey, Box<[u8]>)> {
+        let key = self.memory_cgroup(&self.process(pid));
+        self.unlimited_yet(key.into_iter().flat_map(|key| self.upwards(key)))
+    }
+
+    fn unlimited_yet(&self, keys: impl Iterator<Item = CgroupKey>) -> Vec<(CgroupKey, Box<[u8]>)> {
         let unknown: BTreeSet<_> =
             keys.filter(|key| !self.gathered.limits.contains_key(key)).collect();
         unknown.into_iter().filter_map(|key| Some((key, self.tree.path(key)?))).collect()
@@ -193,6 +225,7 @@ impl Engine {
             exposed,
         };
         for stray in &sure {
+            self.homes.settle(stray.task.tgid, &stray.home);
             for hierarchy in &stray.out {
                 self.findings.found(&stray.task, *hierarchy);
             }
@@ -217,7 +250,7 @@ impl Engine {
     }
 
     /// A cgroup and all above it.
-    fn upwards(&self, key: CgroupKey) -> impl Iterator<Item = CgroupKey> {
+    pub(crate) fn upwards(&self, key: CgroupKey) -> impl Iterator<Item = CgroupKey> {
         core::iter::successors(Some(key), |key| self.tree.parent(*key))
     }
 

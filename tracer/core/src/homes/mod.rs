@@ -4,13 +4,19 @@
 mod roster;
 mod verdict;
 
-use alloc::{boxed::Box, collections::BTreeMap, collections::BTreeSet, string::String, sync::Arc};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 use crate::{
     ids::{BootTime, Task},
     node::Namespaces,
     path::Container,
-    report::Witness,
+    report::{Home, Witness},
     tasks::is_same,
 };
 pub(crate) use roster::Roster;
@@ -26,6 +32,8 @@ const MAX_ANCESTORS: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Homes {
     rows: BTreeMap<u32, Row>,
+    /// Ended in the interval that is not over: their charges are still to come.
+    ended: Vec<(u32, BootTime)>,
     /// One copy of each container that rows name.
     containers: BTreeSet<Arc<Container>>,
     /// What the runtimes say.
@@ -94,9 +102,27 @@ impl Homes {
         }
     }
 
-    /// A process ended.
+    /// An audit is sure of a process's home: it and those it forks have it from now on.
+    pub(crate) fn settle(&mut self, pid: u32, home: &Home) {
+        let container = self.one_copy(home.container.clone());
+        let witness = home.witnesses.first().copied().unwrap_or(Witness::Ancestry);
+        if let Some(row) = self.rows.get_mut(&pid).filter(|row| row.claim.is_none()) {
+            row.claim = Some(Claim { container, witness });
+        }
+    }
+
+    /// A process ended. It is remembered until the interval is over.
     pub(crate) fn exited(&mut self, pid: u32) {
-        self.rows.remove(&pid);
+        if let Some(row) = self.rows.get(&pid) {
+            self.ended.push((pid, row.start));
+        }
+    }
+
+    /// Forgets those that ended.
+    pub(crate) fn end_interval(&mut self) {
+        for (pid, start) in core::mem::take(&mut self.ended) {
+            self.rows.extract_if(pid..=pid, |_, row| row.start == start).for_each(drop);
+        }
     }
 
     /// The container that a process was in or born to.

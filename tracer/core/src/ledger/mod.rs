@@ -4,11 +4,15 @@
 //! changes a row changes all above it. So the net of a subtree is always that of its own sums
 //! and of the subtrees right below.
 
+mod payers;
 mod processes;
 mod recount;
 mod rows;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use crate::{
     ids::{CgroupKey, HierarchyId},
@@ -16,6 +20,7 @@ use crate::{
     report::Sums,
     tree::Tree,
 };
+pub(crate) use payers::{Payers, Share, pod_of};
 use processes::Processes;
 use recount::Recount;
 pub(crate) use rows::Context;
@@ -63,12 +68,7 @@ impl Book {
 
     /// Adds to a cgroup, or to a process in it; whether there was room.
     pub(crate) fn charge(&mut self, tree: &Tree, delta: &ChargeDelta) -> bool {
-        let sums = Sums {
-            charged: delta.charged,
-            uncharged: delta.uncharged,
-            failures: delta.failures,
-            limit_hits: delta.limit_hits,
-        };
+        let sums = Sums::of(delta);
         if sums == Sums::default() {
             return true;
         }
@@ -139,6 +139,12 @@ impl Book {
         let heir = self.rows.entry(parent.id).or_default();
         let side = if net > 0 { &mut heir.total.charged } else { &mut heir.total.uncharged };
         *side = side.wrapping_add(net.unsigned_abs());
+    }
+
+    /// The cgroups whose limits refused charges in this interval.
+    pub(crate) fn refused(&self) -> BTreeSet<u64> {
+        let rows = self.touched.iter().filter_map(|id| Some((*id, self.rows.get(id)?)));
+        rows.filter(|(_, row)| row.interval.limit_hits > 0).map(|(id, _)| id).collect()
     }
 
     /// Whether a cgroup has figures.

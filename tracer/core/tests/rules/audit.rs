@@ -198,7 +198,7 @@ fn who_is_out_and_comes_back_is_no_news_twice() {
         "audit
          out -/- $A/$a, inside ?: /b/a.service=?
          61 memory /kubepods/$A/$a -> /b/a.service, ?/?/? -> ?/?/?
-         by [Other, Pid, Mnt, Net]
+         by [Other, Pid, Mnt, Net, Ancestry]
          CameBack 61 memory /b/a.service -> /kubepods/$A/$a by 7
          Found, 1 moves, 0 unmoved, {CameBack: 1, AlreadyOut: 1}, {}, []",
     );
@@ -218,7 +218,7 @@ fn a_child_is_its_parents_wherever_it_is_born() {
         "audit
          out -/- $A/$a, inside ?: /system.slice=?
          63 v2 /kubepods/$A/$a -> /system.slice, ?/?/? -> ?/?/?
-         by [Parent]
+         by [Parent, Ancestry]
          Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
     );
 }

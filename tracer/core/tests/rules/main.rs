@@ -4,6 +4,7 @@ mod audit;
 mod books;
 mod findings;
 mod guard;
+mod kills;
 mod ledger;
 mod nonsense;
 mod nothing;

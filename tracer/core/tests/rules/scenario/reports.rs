@@ -11,16 +11,23 @@
 use truant_core::{
     ids::Task,
     input::Limit,
-    report::{Audit, Finding, Home, LedgerRow, Limits, Place, ProcessRow, Report, Sums},
+    report::{
+        Audit, Finding, Home, Kill, LedgerRow, Limits, Place, PodRow, ProcessRow, RanOut, Report,
+        Sums,
+    },
 };
 
 /// A report as a line, or some.
 pub(crate) fn line(report: &Report) -> String {
     match report {
         Report::Header(_) => "header\n".into(),
-        Report::Finding(found) => finding(found),
+        Report::Finding(found) => match &found.kill {
+            Some(it) => kill(found, it),
+            None => finding(found),
+        },
         Report::Charges(ledger) => {
-            std::iter::once("ledger\n".into()).chain(ledger.rows.iter().map(row)).collect()
+            let rows = ledger.rows.iter().map(row).chain(ledger.pods.iter().map(pod));
+            std::iter::once("ledger\n".into()).chain(rows).collect()
         }
         Report::Audit(it) => audit(it),
         Report::Loss { cause, count, .. } => format!("loss {cause:?} {count}\n"),
@@ -96,6 +103,31 @@ fn stray(found: &Finding) -> String {
     let (who, from, to) = (who(task), path(from), path(to));
     let limits = limits.unwrap_or_default();
     format!("{who} {hierarchy} {from} -> {to}, {limits}{rss}\nby {told}\n")
+}
+
+fn kill(found: &Finding, kill: &Kill) -> String {
+    let ran_out = match &kill.ran_out {
+        None => "unknown".to_owned(),
+        Some(RanOut::Node) => "node".to_owned(),
+        Some(RanOut::Cgroup(place, limit)) => format!("{} {limit:?}", path(place)),
+    };
+    let victim = found.home.as_ref().map(|it| home(it)).unwrap_or_default();
+    let holders = kill.holders.iter().map(|(place, bytes)| format!(" {}={bytes}", path(place)));
+    let (inside, outside) = (known(kill.inside), kill.outside);
+    let holders = holders.collect::<Vec<_>>().concat();
+    let (who, from) = (who(&found.task), path(&found.from));
+    format!(
+        "Oom {who} {victim} in {from}: {ran_out}; {inside} inside, {outside} outside;{holders}\n"
+    )
+}
+
+fn pod(row: &PodRow) -> String {
+    let payers = row.payers.iter().map(|payer| {
+        let out = if payer.guarded { "" } else { " out" };
+        let (interval, total) = (sums(payer.interval), sums(payer.total));
+        format!("; {}{out} {interval} of {total}", path(&payer.place))
+    });
+    format!("pod {}{}\n", home(&row.home), payers.collect::<Vec<_>>().concat())
 }
 
 fn known(bytes: Option<u64>) -> String {

@@ -10,7 +10,7 @@
 //! hold ID BYTES [DYING] | rss PID BYTES | node TOTAL FREE
 //! view PID INIT CGROUPS MOUNT HIERARCHY=ROOT[:ro|:fenced]…   yes or no whether it is in the host's
 //!                                    cgroup namespace, and whether it may mount
-//! unseen WHAT | audit
+//! unseen WHAT | audit | kill PID
 //! move TASK FROM-ID CGROUP           the whole process; FROM-ID may be `?`; `thread` for one
 //! same COUNT
 //! fork PARENT CHILD | born PARENT CHILD FROM-ID TO-ID
@@ -71,6 +71,7 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
         }
         ["unseen", what] => audit::unseen(what),
         ["audit"] => Input::Audited { at },
+        ["kill", pid] => Input::OomKill { at, pid: small(pid) },
         [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
             at,
             task: task(who),
