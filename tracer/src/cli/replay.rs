@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::{
+    output::AuditOnly,
     record::{Reader, Step},
     route::Route,
 };
@@ -27,6 +28,8 @@ pub(crate) struct Args {
 enum Verb {
     /// What `truant watch` would have shown.
     Watch(OutputArgs),
+    /// Of that, who was out already and who could get out.
+    Audit(OutputArgs),
 }
 
 /// Replays.
@@ -34,8 +37,11 @@ enum Verb {
 /// # Errors
 /// If the file is no recording, or is damaged, or the output can go nowhere.
 pub(crate) fn run(args: &Args) -> Result<u8> {
-    let Verb::Watch(output) = args.verb;
-    let mut route = Route::new(sink(output.output), None);
+    let sink = match args.verb {
+        Verb::Watch(output) => sink(output.output),
+        Verb::Audit(output) => Box::new(AuditOnly(sink(output.output))),
+    };
+    let mut route = Route::new(sink, None);
     for step in Reader::open(&args.file)? {
         match step? {
             Step::Input(input) => route.feed(input)?,

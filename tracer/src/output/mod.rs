@@ -29,6 +29,20 @@ pub(crate) trait Sink {
     fn show(&mut self, report: &Report) -> io::Result<()>;
 }
 
+/// Of a run, the audit alone, between its header and its summary.
+pub(crate) struct AuditOnly(pub(crate) Box<dyn Sink>);
+
+impl Sink for AuditOnly {
+    fn show(&mut self, report: &Report) -> io::Result<()> {
+        match report {
+            Report::Finding(_) | Report::Charges(_) => Ok(()),
+            Report::Header(_) | Report::Audit(_) | Report::Loss { .. } | Report::Summary(_) => {
+                self.0.show(report)
+            }
+        }
+    }
+}
+
 /// The exit status that says `verdict`: 0 nothing found, 1 somebody is out, 3 inconclusive.
 pub(crate) fn exit_status(verdict: Verdict) -> u8 {
     match verdict {
