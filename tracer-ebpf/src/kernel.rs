@@ -36,7 +36,7 @@ pub(crate) trait Access: Copy {
 pub(crate) struct Probed;
 
 /// With plain loads, several times cheaper, from pointers whose type the verifier knows: arguments
-/// of fentry and fexit, and what they lead to.
+/// of fentry, fexit and typed tracepoints, and what they lead to.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) struct Typed;
 
@@ -98,15 +98,6 @@ impl Task {
         // SAFETY: the helper takes nothing and returns the current task's address.
         Self::at(unsafe { generated::bpf_get_current_task() })
     }
-
-    pub(crate) fn leader(self) -> Read<Self> {
-        pointer::<Probed>(self.0, Field::TaskLeader).map(Self::at)
-    }
-
-    /// Threads of the process that have not begun to exit.
-    pub(crate) fn threads_alive(self) -> Read<u32> {
-        field(pointer::<Probed>(self.0, Field::TaskSignal)?, Field::SignalLive)
-    }
 }
 
 impl Task<Typed> {
@@ -162,21 +153,34 @@ impl<A: Access> Task<A> {
         pointer::<A>(self.0, Field::TaskCgroups).map(CssSet::at)
     }
 
+    #[inline(always)]
+    pub(crate) fn leader(self) -> Read<Self> {
+        pointer::<A>(self.0, Field::TaskLeader).map(Self::at)
+    }
+
+    /// Threads of the process that have not begun to exit.
+    #[inline(always)]
+    pub(crate) fn threads_alive(self) -> Read<u32> {
+        member::<A, _>(pointer::<A>(self.0, Field::TaskSignal)?, Field::SignalLive)
+    }
+
     /// Threads of the process.
     #[inline(always)]
     pub(crate) fn threads(self) -> Read<u32> {
         member::<A, _>(pointer::<A>(self.0, Field::TaskSignal)?, Field::SignalThreads)
     }
 
+    /// When it was started, in nanoseconds since boot.
+    #[inline(always)]
+    fn start(self) -> Read<u64> {
+        member::<A, _>(self.0, Field::TaskStart)
+    }
+
     /// The task as the records have it.
     #[inline(always)]
     pub(crate) fn record(self) -> Read<TaskRecord> {
-        Ok(TaskRecord {
-            tid: self.tid()?,
-            tgid: self.tgid()?,
-            start: member::<A, _>(self.0, Field::TaskStart)?,
-            comm: self.comm()?,
-        })
+        let (tid, tgid) = (self.tid()?, self.tgid()?);
+        Ok(TaskRecord { tid, tgid, start: self.start()?, comm: self.comm()? })
     }
 }
 

@@ -5,27 +5,33 @@
 //! where its parent is. That works in the v2 hierarchy alone.
 
 use aya_ebpf::{
-    helpers::generated::bpf_ktime_get_boot_ns, macros::raw_tracepoint,
-    programs::RawTracePointContext,
+    helpers::generated::bpf_ktime_get_boot_ns,
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
 };
 use truant_ebpf::{Born, Counter, Forked, Kind};
 
 use crate::{
     emit::{emit, settle},
-    kernel::{Task, current_comm},
+    kernel::{Access, Probed, Task, Typed, current_comm},
 };
+
+// kernel: 5.10 trace sched_process_fork(task_struct *, task_struct *)
+#[btf_tracepoint(function = "sched_process_fork")]
+fn btf_sched_process_fork(ctx: BtfTracePointContext) -> u32 {
+    settle(try_fork(Task::<Typed>::at(ctx.arg(0)), Task::at(ctx.arg(1))))
+}
 
 // kernel: 5.10 trace sched_process_fork(task_struct *, task_struct *)
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 fn tracepoint_sched_process_fork(ctx: RawTracePointContext) -> u32 {
-    settle(try_fork(Task::at(ctx.arg(0)), Task::at(ctx.arg(1))))
+    settle(try_fork(Task::<Probed>::at(ctx.arg(0)), Task::at(ctx.arg(1))))
 }
 
 #[inline(always)]
-fn try_fork(parent: Task, child: Task) -> Result<(), Counter> {
+fn try_fork<A: Access + Eq>(parent: Task<A>, child: Task<A>) -> Result<(), Counter> {
     let (parent_set, child_set) = (parent.cgroups()?, child.cgroups()?);
-    let task = child.record()?;
-    if task.tid != task.tgid && child_set == child.leader()?.cgroups()? {
+    if child.tid()? != child.tgid()? && child_set == child.leader()?.cgroups()? {
         return Ok(());
     }
     let mut forked = Forked {
@@ -33,7 +39,7 @@ fn try_fork(parent: Task, child: Task) -> Result<(), Counter> {
         parent_tid: parent.tid()?,
         // SAFETY: the helper takes nothing and returns a number.
         at: unsafe { bpf_ktime_get_boot_ns() },
-        task,
+        task: child.record()?,
         parent: parent.tgid()?,
         reserved: 0,
     };

@@ -135,6 +135,10 @@ impl Tracer {
                 program.load()?;
                 program.attach(hook, 0).map(|_| ())?;
             }
+            Program::BtfTracePoint(program) => {
+                program.load(hook, btf.get()?)?;
+                program.attach().map(|_| ())?;
+            }
             Program::RawTracePoint(program) => {
                 program.load()?;
                 program.attach(hook).map(|_| ())?;
@@ -151,6 +155,7 @@ fn unload(program: &mut Program) {
         Program::FEntry(program) => program.unload(),
         Program::FExit(program) => program.unload(),
         Program::KProbe(program) => program.unload(),
+        Program::BtfTracePoint(program) => program.unload(),
         Program::RawTracePoint(program) => program.unload(),
         _ => Ok(()),
     };

@@ -95,6 +95,10 @@ pub(crate) fn ways(need: Need) -> &'static [Plan] {
     }
 }
 
+/// The kind of programs that hang on a tracepoint whose arguments have types, and so read with plain
+/// loads. The kernel takes them with its own types alone.
+const TYPED: &str = "btf";
+
 /// All needs, in the order in which they are attached: what the others rest on comes first.
 pub(crate) const NEEDS: [Need; 6] =
     [Need::Lifecycle, Need::Processes, Need::Births, Need::Moves, Need::Charges, Need::Oom];
@@ -123,21 +127,39 @@ const MOVES: &[Plan] = &[
     },
 ];
 
-const BIRTHS: &[Plan] = &[Plan {
-    way: Way::Tracepoint,
-    programs: &["tracepoint_sched_process_fork"],
-    fields: &BIRTH,
-    values: &[],
-    note: None,
-}];
+const BIRTHS: &[Plan] = &[
+    Plan {
+        way: Way::Tracepoint,
+        programs: &["btf_sched_process_fork"],
+        fields: &BIRTH,
+        values: &[],
+        note: None,
+    },
+    Plan {
+        way: Way::Tracepoint,
+        programs: &["tracepoint_sched_process_fork"],
+        fields: &BIRTH,
+        values: &[],
+        note: None,
+    },
+];
 
-const PROCESSES: &[Plan] = &[Plan {
-    way: Way::Tracepoint,
-    programs: &["tracepoint_sched_process_exec", "tracepoint_sched_process_exit"],
-    fields: &PROCESS,
-    values: &[],
-    note: None,
-}];
+const PROCESSES: &[Plan] = &[
+    Plan {
+        way: Way::Tracepoint,
+        programs: &["btf_sched_process_exec", "btf_sched_process_exit"],
+        fields: &PROCESS,
+        values: &[],
+        note: None,
+    },
+    Plan {
+        way: Way::Tracepoint,
+        programs: &["tracepoint_sched_process_exec", "tracepoint_sched_process_exit"],
+        fields: &PROCESS,
+        values: &[],
+        note: None,
+    },
+];
 
 const LIFECYCLES: &[Plan] = &[Plan {
     way: Way::Tracepoint,
@@ -230,10 +252,11 @@ pub(crate) fn ruled_out(plan: &Plan, types: &KernelTypes) -> Option<Refusal> {
     };
     for program in plan.programs {
         let (kind, hook) = hook_of(program);
-        if kind == "tracepoint" && !types.has_tracepoint(hook) {
+        let is_tracepoint = matches!(kind, TYPED | "tracepoint");
+        if is_tracepoint && !types.has_tracepoint(hook) {
             return refuse(format!("this kernel has no tracepoint {hook}"));
         }
-        if kind != "tracepoint" && !types.has_function(hook) {
+        if !is_tracepoint && !types.has_function(hook) {
             return refuse(format!("this kernel has no function {hook}"));
         }
     }
@@ -251,12 +274,15 @@ pub(crate) fn ruled_out(plan: &Plan, types: &KernelTypes) -> Option<Refusal> {
 }
 
 /// Why `plan` is left out when one kind of way is asked for, if it is. A need that has no way of
-/// that kind keeps what it has, and polling stays the last resort of the tracepoints.
+/// that kind keeps what it has, and polling stays the last resort of the tracepoints. Who asks for
+/// kprobes gets what kernels take that know no types.
 pub(crate) fn not_asked_for(need: Need, plan: &Plan, forced: Option<Way>) -> Option<Refusal> {
     let forced = forced?;
     let has_it = ways(need).iter().any(|plan| plan.way == forced);
     let last_resort = forced == Way::Tracepoint && plan.way == Way::Polled;
-    (has_it && plan.way != forced && !last_resort).then(|| Refusal {
+    let is_typed = plan.programs.iter().any(|program| hook_of(program).0 == TYPED);
+    let is_another = has_it && plan.way != forced && !last_resort;
+    (is_another || is_typed && forced == Way::Kprobe).then(|| Refusal {
         way: plan.way,
         why: "another way was asked for".to_owned(),
         mend: Some("--hooks auto".to_owned()),

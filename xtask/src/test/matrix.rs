@@ -46,15 +46,12 @@ const OF_ANY_KERNEL: [&str; 6] = [
     "robust::refusals",
 ];
 
-/// Cases that kprobes change nothing about.
-const NO_MATTER_OF_KPROBES: [&str; 9] = [
+/// Cases that kprobes change nothing about. With them come raw tracepoints in place of typed ones.
+const NO_MATTER_OF_KPROBES: [&str; 6] = [
     "attach::a_move_that_is_refused",
     "attach::a_process_comes_back",
     "attach::a_process_moves_on_outside",
     "attach::a_process_that_ends_right_after",
-    "exec::",
-    "exit::",
-    "fork::",
     "lifecycle::",
     "oom::",
 ];
