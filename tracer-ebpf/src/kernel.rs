@@ -301,6 +301,34 @@ impl Cgroup {
     }
 }
 
+/// `struct mem_cgroup *`, where a program is given one.
+#[derive(Clone, Copy)]
+pub(crate) struct MemcgAt<A>(u64, PhantomData<A>);
+
+impl<A: Access> MemcgAt<A> {
+    #[inline(always)]
+    pub(crate) fn new(address: u64) -> Self {
+        Self(address, PhantomData)
+    }
+
+    /// The serial number of its state, which no other has or had.
+    #[inline(always)]
+    pub(crate) fn serial(self) -> Read<u64> {
+        member::<A, _>(self.state(), Field::CssSerial)
+    }
+
+    /// The id of the cgroup.
+    #[inline(always)]
+    pub(crate) fn cgroup_id(self) -> Read<u64> {
+        Cgroup::<A>::at(pointer::<A>(self.state(), Field::CssCgroup)?).id()
+    }
+
+    #[inline(always)]
+    fn state(self) -> u64 {
+        self.0.wrapping_add(offset(Field::MemcgCss))
+    }
+}
+
 /// `struct mem_cgroup *`, by its `memory` counter's address and its state's serial number, which no
 /// other has or had.
 #[derive(Clone, Copy)]
@@ -310,16 +338,6 @@ pub(crate) struct Memcg {
 }
 
 impl Memcg {
-    /// The memory cgroup at `address`.
-    #[inline(always)]
-    pub(crate) fn at(address: u64) -> Read<Self> {
-        let counter = address.wrapping_add(offset(Field::MemcgMemory));
-        match Self::of_current() {
-            Some(current) if current.counter == counter => Ok(current),
-            _ => Self::probed(counter),
-        }
-    }
-
     /// The memory cgroup whose `memory` counter stands at `counter`; none for the counters of swap,
     /// kernel memory, TCP, huge pages and devices, which the kernel charges through the same calls.
     #[inline(always)]
@@ -346,11 +364,17 @@ impl Memcg {
     /// ones, since the verifier knows the types.
     #[inline(always)]
     fn of_current() -> Option<Self> {
-        let css = Task::typed_current()?.cgroups().ok()?.memory().ok()?;
+        let css = Self::state_of_current()?;
         // Loaded before anything is compared: of two equal pointers the compiler might take the
         // one whose type the verifier does not know.
         let serial = member::<Typed, _>(css, Field::CssSerial).ok()?;
         Some(Self { counter: css.wrapping_add(step(Step::CssToCounter)), serial })
+    }
+
+    /// The address of the current task's state of the memory controller, typed.
+    #[inline(always)]
+    fn state_of_current() -> Option<u64> {
+        Task::typed_current()?.cgroups().ok()?.memory().ok()
     }
 
     /// A number that no other memory cgroup has or ever had.
@@ -361,6 +385,13 @@ impl Memcg {
     /// The id of the cgroup.
     #[inline(always)]
     pub(crate) fn cgroup_id(self) -> Read<u64> {
+        if let Some(css) = Self::state_of_current() {
+            // Loaded before anything is compared, as above.
+            let id = Cgroup::<Typed>::at(pointer::<Typed>(css, Field::CssCgroup)?).id()?;
+            if css.wrapping_add(step(Step::CssToCounter)) == self.counter {
+                return Ok(id);
+            }
+        }
         let cgroup = at(self.counter.wrapping_add(step(Step::CounterToCgroup)))?;
         Cgroup::<Probed>::at(cgroup).id()
     }

@@ -60,6 +60,12 @@ pub const fn split_charge_key(key: u64) -> (u32, u64) {
     (((key >> 1) & ((1 << PID_BITS) - 1)) as u32, key & 1)
 }
 
+/// The key of the cgroup's row that stands for the processes which found no room.
+#[must_use]
+pub const fn without_process(key: u64) -> u64 {
+    key & !(((1 << PID_BITS) - 1) << 1)
+}
+
 /// Bits of the largest process id, `PID_MAX_LIMIT` on 64-bit kernels.
 const PID_BITS: u32 = 22;
 
@@ -82,6 +88,22 @@ pub const ROW_CGROUP: usize = 4;
 
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
 pub type Row = [u64; 5];
+
+/// A row that is not in the table yet: its numbers, then its key, 0 where there is none. Each CPU has
+/// such rows, by [`recent`].
+pub type Recent = [u64; 6];
+
+/// The index of the key in [`Recent`].
+pub const RECENT_KEY: usize = 5;
+
+/// How many programs have such rows of their own.
+pub const RECENT_PROGRAMS: u32 = 2;
+
+/// The index of a program's [`Recent`] row for an epoch.
+#[must_use]
+pub const fn recent(program: u32, epoch: u64) -> u32 {
+    program << 1 | (epoch & 1) as u32
+}
 
 /// What both sides tell each other while they run: the index into the words of [`Control`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

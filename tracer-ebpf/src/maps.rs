@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf},
 };
-use truant_ebpf::{COUNTERS, Row};
+use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row};
 
 /// All records. 4 MiB hold 47,000 moves, more than two CPUs make between two looks of the reader.
 #[map]
@@ -24,6 +24,13 @@ pub(crate) static CHARGES: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_ent
 /// Charges by cgroup alone, for what found no room in [`CHARGES`]: the totals stay exact.
 #[map]
 pub(crate) static OVERFLOW: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_entries(8192, 0);
+
+/// On each CPU, the row that a tracepoint of the memory statistics adds to until another is due: a
+/// page is several events, nearly always of the cgroup and process of the last. By
+/// [`truant_ebpf::recent`].
+#[map]
+pub(crate) static RECENT: PerCpuArray<Recent> =
+    PerCpuArray::with_max_entries(2 * RECENT_PROGRAMS, 0);
 
 /// The move under way, from the entry of `cgroup_attach_task` to its return: the mover's thread,
 /// the source, and the arguments. One slot is enough, since the kernel moves under one mutex.

@@ -1,12 +1,14 @@
 //! Charges summed by cgroup and process, so that no charge costs a record.
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
-use truant_ebpf::{Counter, ROW_CGROUP, Row, Sum, Word, charge_key, split_charge_key};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid, maps::PerCpuHashMap};
+use truant_ebpf::{
+    Counter, RECENT_KEY, ROW_CGROUP, Recent, Row, Sum, Word, charge_key, recent, without_process,
+};
 
 use crate::{
     emit::{add, count},
-    kernel::Memcg,
-    maps::{CHARGES, OVERFLOW},
+    kernel::{Access, Memcg, MemcgAt},
+    maps::{CHARGES, OVERFLOW, RECENT},
     words,
 };
 
@@ -18,37 +20,83 @@ use crate::{
 #[inline(always)]
 pub(crate) fn sum(memcg: Memcg, which: Sum, amount: u64) -> Result<(), Counter> {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    let epoch = words::get(Word::Epoch);
-    let key = charge_key(memcg.serial(), tgid, epoch);
+    let key = charge_key(memcg.serial(), tgid, words::get(Word::Epoch));
     if let Some(row) = CHARGES.get_ptr_mut(key) {
-        add_to(row, which, amount);
+        add_to(row, which as usize, amount);
         return Ok(());
     }
-    new_row(memcg, key, which, amount)
+    let mut row: Row = [0; 5];
+    row[which as usize] = amount;
+    new_row(memcg, key, &mut row)
 }
 
-/// The way of the first charge of an interval, apart so that the common way stays short.
+/// The way of the first charge of an interval, which makes the row with the charge in it. Apart, so
+/// that the common way stays short.
 #[inline(never)]
-fn new_row(memcg: Memcg, key: u64, which: Sum, amount: u64) -> Result<(), Counter> {
-    let mut row: Row = [0; 5];
+fn new_row(memcg: Memcg, key: u64, row: &mut Row) -> Result<(), Counter> {
     row[ROW_CGROUP] = memcg.cgroup_id()?;
-    // Another CPU may have made the row meanwhile, so the result of the insertion says nothing.
-    let _ = CHARGES.insert(key, row, u64::from(BPF_NOEXIST));
-    if let Some(row) = CHARGES.get_ptr_mut(key) {
-        add_to(row, which, amount);
-        return Ok(());
+    add_row(key, row)
+}
+
+/// Adds to the row that this CPU added to last, if it is the one, with neither a look-up nor a locked
+/// instruction. `program` is whose row: nobody else has it, since the kernel lets no program
+/// interrupt itself, and userspace takes it when its epoch is over.
+#[inline(always)]
+pub(crate) fn sum_recent<A: Access>(
+    program: u32,
+    memcg: MemcgAt<A>,
+    which: Sum,
+    amount: u64,
+) -> Result<(), Counter> {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let epoch = words::get(Word::Epoch);
+    let key = charge_key(memcg.serial()?, tgid, epoch);
+    let recent = RECENT.get_ptr_mut(recent(program, epoch)).ok_or(Counter::TotalsFull)?;
+    // SAFETY: a map value, which nobody else reads or writes meanwhile.
+    let recent = unsafe { &mut *recent };
+    if recent[RECENT_KEY] != key {
+        change(recent, key, memcg.cgroup_id()?)?;
     }
-    count(Counter::ProcessesFull);
-    let (_, epoch) = split_charge_key(key);
-    let key = charge_key(memcg.serial(), 0, epoch);
-    let _ = OVERFLOW.insert(key, row, u64::from(BPF_NOEXIST));
-    let row = OVERFLOW.get_ptr_mut(key).ok_or(Counter::TotalsFull)?;
-    add_to(row, which, amount);
+    recent[which as usize] = recent[which as usize].wrapping_add(amount);
     Ok(())
 }
 
+/// Makes the recent row another one, and adds what it was to the table.
+#[inline(never)]
+fn change(recent: &mut Recent, key: u64, cgroup: u64) -> Result<(), Counter> {
+    let [charged, uncharged, failures, hits, old_cgroup, old] = *recent;
+    *recent = [0, 0, 0, 0, cgroup, key];
+    if old == 0 {
+        return Ok(());
+    }
+    add_row(old, &[charged, uncharged, failures, hits, old_cgroup])
+}
+
 #[inline(always)]
-fn add_to(row: *mut Row, which: Sum, amount: u64) {
+fn add_row(key: u64, row: &Row) -> Result<(), Counter> {
+    if put(&CHARGES, key, row) {
+        return Ok(());
+    }
+    count(Counter::ProcessesFull);
+    if put(&OVERFLOW, without_process(key), row) { Ok(()) } else { Err(Counter::TotalsFull) }
+}
+
+/// Makes the row, or adds to the one that is there: another CPU may have made it meanwhile, and its
+/// cgroup is in it. Tells whether there was room.
+#[inline(always)]
+fn put(table: &PerCpuHashMap<u64, Row>, key: u64, row: &Row) -> bool {
+    if table.insert(key, row, u64::from(BPF_NOEXIST)).is_ok() {
+        return true;
+    }
+    let Some(there) = table.get_ptr_mut(key) else { return false };
+    for (which, amount) in row[..ROW_CGROUP].iter().enumerate() {
+        add_to(there, which, *amount);
+    }
+    true
+}
+
+#[inline(always)]
+fn add_to(row: *mut Row, which: usize, amount: u64) {
     // SAFETY: `row` is a map value, and `which` is in bounds.
-    add(unsafe { row.cast::<u64>().add(which as usize) }, amount);
+    add(unsafe { row.cast::<u64>().add(which) }, amount);
 }

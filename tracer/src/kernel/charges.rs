@@ -8,10 +8,15 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
-    maps::{Array, IterableMap as _, Map, MapData, MapError, PerCpuHashMap},
+    maps::{
+        Array, IterableMap as _, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues,
+    },
 };
 use truant_core::input::ChargeDelta;
-use truant_ebpf::{Control, ROW_CGROUP, Row, Sum, Word, split_charge_key};
+use truant_ebpf::{
+    Control, RECENT_KEY, RECENT_PROGRAMS, ROW_CGROUP, Recent, Row, Sum, Word, recent,
+    split_charge_key,
+};
 
 type Table = PerCpuHashMap<MapData, u64, Row>;
 
@@ -19,6 +24,7 @@ type Table = PerCpuHashMap<MapData, u64, Row>;
 pub(crate) struct Charges {
     rows: Table,
     overflow: Table,
+    recent: PerCpuArray<MapData, Recent>,
     control: Array<MapData, Control>,
     epoch: u64,
     page_bytes: u64,
@@ -33,6 +39,7 @@ impl Charges {
         Ok(Self {
             rows: take(ebpf, "CHARGES")?,
             overflow: take(ebpf, "OVERFLOW")?,
+            recent: take(ebpf, "RECENT")?,
             control: take(ebpf, ".bss")?,
             epoch: 0,
             page_bytes: rustix::param::page_size() as u64,
@@ -51,14 +58,16 @@ impl Charges {
         words[Word::Epoch as usize] = self.epoch;
         self.control.set(0, words, 0).context("cannot flip the epoch")?;
         wait_for_programs();
+        let mut rows = take_rows(&mut self.rows, old)?;
+        take_recent(&mut self.recent, old, &mut rows)?;
         let mut cgroups: BTreeMap<u64, Cgroup> = BTreeMap::new();
-        for (pid, row) in take_rows(&mut self.rows, old)? {
+        for (key, row) in rows {
             let cgroup = cgroups.entry(row[ROW_CGROUP]).or_default();
             cgroup.add(&row);
-            cgroup.processes.push((pid, row));
+            cgroup.processes.push((split_charge_key(key).0, row));
         }
-        for (_, row) in take_rows(&mut self.overflow, old)? {
-            cgroups.entry(row[ROW_CGROUP]).or_default().add(&row);
+        for row in take_rows(&mut self.overflow, old)?.values() {
+            cgroups.entry(row[ROW_CGROUP]).or_default().add(row);
         }
         let mut deltas = Vec::new();
         for (id, mut cgroup) in cgroups {
@@ -102,15 +111,15 @@ fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Resul
     T::try_from(map).with_context(|| format!("the map {name} has another form"))
 }
 
-/// Takes the rows of an epoch out of a table, each summed over the CPUs. Keys first: taking out a
-/// row while walking would start the walk anew.
-fn take_rows(table: &mut Table, epoch: u64) -> Result<Vec<(u32, Row)>> {
+/// Takes the rows of an epoch out of a table, each summed over the CPUs, by key. Keys first: taking
+/// out a row while walking would start the walk anew.
+fn take_rows(table: &mut Table, epoch: u64) -> Result<BTreeMap<u64, Row>> {
     let keys: Vec<u64> = table
         .keys()
         .filter(|key| key.as_ref().map_or(true, |key| split_charge_key(*key).1 == epoch))
         .collect::<Result<_, _>>()
         .with_context(|| format!("cannot walk {:?}", table.map()))?;
-    let mut rows = Vec::with_capacity(keys.len());
+    let mut rows = BTreeMap::new();
     for key in keys {
         let values = table.get(&key, 0).context("cannot read a row of charges")?;
         let mut sums = Row::default();
@@ -120,9 +129,36 @@ fn take_rows(table: &mut Table, epoch: u64) -> Result<Vec<(u32, Row)>> {
             }
         }
         table.remove(&key).context("cannot take out a row of charges")?;
-        rows.push((split_charge_key(key).0, sums));
+        rows.insert(key, sums);
     }
     Ok(rows)
+}
+
+/// Takes the rows of an epoch that are not in the table yet, and adds them to `rows`.
+fn take_recent(
+    table: &mut PerCpuArray<MapData, Recent>,
+    epoch: u64,
+    rows: &mut BTreeMap<u64, Row>,
+) -> Result<()> {
+    for program in 0..RECENT_PROGRAMS {
+        let index = recent(program, epoch);
+        let values = table.get(&index, 0).context("cannot read the recent charges")?;
+        let in_use = values.iter().filter(|value| value[RECENT_KEY] != 0);
+        let mut is_empty = true;
+        for [numbers @ .., key] in in_use {
+            is_empty = false;
+            let row = rows.entry(*key).or_default();
+            row[ROW_CGROUP] = numbers[ROW_CGROUP];
+            for (sum, more) in row[..ROW_CGROUP].iter_mut().zip(numbers) {
+                *sum += more;
+            }
+        }
+        if !is_empty {
+            let none = PerCpuValues::try_from(vec![Recent::default(); values.len()])?;
+            table.set(index, none, 0).context("cannot take out the recent charges")?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns when every program that may have read the old epoch is done. A program runs inside an

@@ -80,6 +80,13 @@ const MEMCG: [Field; 8] = [
 
 const COUNTER: [Field; 9] = join(MEMCG, [Field::CssSubsys]);
 
+const STATE: [Field; 5] =
+    [Field::MemcgCss, Field::CssSerial, Field::CssCgroup, Field::CgroupNode, Field::NodeId];
+
+const STATE_ITEMS: [Constant; 3] = [Constant::AnonMapped, Constant::FilePages, Constant::Kmem];
+
+const STATE_NOTE: &str = "counts mapped anonymous, file, kernel and socket pages; no failures";
+
 const KPROBE_NOTE: &str =
     "a charge in an interrupt that hits a running program is missing until the end";
 
@@ -208,15 +215,17 @@ const CHARGES: &[Plan] = &[
     },
     Plan {
         way: Way::Tracepoint,
+        programs: &["btf_mod_memcg_lruvec_state", "btf_mod_memcg_state"],
+        fields: &STATE,
+        values: &STATE_ITEMS,
+        note: Some(STATE_NOTE),
+    },
+    Plan {
+        way: Way::Tracepoint,
         programs: &["tracepoint_mod_memcg_lruvec_state", "tracepoint_mod_memcg_state"],
-        fields: &MEMCG,
-        values: &[
-            Constant::AnonMapped,
-            Constant::FilePages,
-            Constant::Kmem,
-            Constant::MemorySubsysId,
-        ],
-        note: Some("counts mapped anonymous, file, kernel and socket pages; no failures"),
+        fields: &STATE,
+        values: &STATE_ITEMS,
+        note: Some(STATE_NOTE),
     },
     Plan {
         way: Way::Polled,
@@ -252,6 +261,10 @@ pub(crate) fn ruled_out(plan: &Plan, types: &KernelTypes) -> Option<Refusal> {
     };
     for program in plan.programs {
         let (kind, hook) = hook_of(program);
+        if kind == TYPED && !types.own {
+            let why = "the types are not the kernel's own".to_owned();
+            return Some(Refusal { way: plan.way, why, mend: None });
+        }
         let is_tracepoint = matches!(kind, TYPED | "tracepoint");
         if is_tracepoint && !types.has_tracepoint(hook) {
             return refuse(format!("this kernel has no tracepoint {hook}"));

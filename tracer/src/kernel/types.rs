@@ -44,6 +44,9 @@ pub(crate) struct KernelTypes {
     pub(crate) offsets: [u32; FIELDS.len()],
     /// Numbers by [`Constant`]; [`UNKNOWN`] where the kernel has no such number.
     pub(crate) values: [u32; CONSTANTS],
+    /// Whether the kernel shows these types itself. It takes programs with typed arguments by its
+    /// own types alone.
+    pub(crate) own: bool,
     /// Of the hooks of all programs, those that are functions of the kernel.
     functions: BTreeSet<&'static str>,
     /// And those that are tracepoints.
@@ -60,7 +63,7 @@ impl KernelTypes {
             fs::read(path).map_err(|cause| TypesError::Read { path: path.to_owned(), cause })?;
         let btf = Btf::read(&bytes)
             .map_err(|why| TypesError::Malformed { path: path.to_owned(), why })?;
-        Ok(Self::find(&btf, hooks))
+        Ok(Self { own: path == Path::new(KERNEL_BTF), ..Self::find(&btf, hooks) })
     }
 
     /// Whether the kernel has the function that a program hooks.
@@ -87,6 +90,7 @@ impl KernelTypes {
         let mut found = Self {
             offsets: [UNKNOWN; FIELDS.len()],
             values: [UNKNOWN; CONSTANTS],
+            own: true,
             functions: BTreeSet::new(),
             tracepoints: BTreeSet::new(),
         };
