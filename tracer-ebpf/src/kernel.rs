@@ -3,10 +3,13 @@
 //! Each type is an address of the structure it is named after, and how to read there. One body so
 //! serves fentry, kprobes and raw tracepoints alike. A wrong address is an error or a zero, never a
 //! fault; one that is null is an error.
+// tidy: long because all reading of kernel structures is in one file.
 
 use core::marker::PhantomData;
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes, generated};
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_probe_read_kernel, bpf_probe_read_kernel_str_bytes, generated,
+};
 use truant_ebpf::{
     Comm, Constant, Counter, Field, NAME_MAX, Step, Task as TaskRecord, UNKNOWN, Word,
 };
@@ -112,12 +115,12 @@ impl Task<Typed> {
     }
 }
 
-/// The name of the thread that runs this program.
+/// The process that runs this program, and the name of its thread.
 #[inline(always)]
-pub(crate) fn current_comm() -> Read<Comm> {
+pub(crate) fn current() -> Read<(u32, Comm)> {
     match Task::typed_current() {
-        Some(task) => task.comm(),
-        None => Task::current().comm(),
+        Some(task) => Ok((task.tgid()?, task.comm()?)),
+        None => Ok(((bpf_get_current_pid_tgid() >> 32) as u32, Task::current().comm()?)),
     }
 }
 
@@ -259,12 +262,6 @@ impl<A: Access> Cgroup<A> {
     #[inline(always)]
     pub(crate) fn at(address: u64) -> Self {
         Self(address, PhantomData)
-    }
-
-    /// Where it is.
-    #[inline(always)]
-    pub(crate) fn address(self) -> u64 {
-        self.0
     }
 
     /// The inode number of the directory.

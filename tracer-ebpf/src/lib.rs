@@ -89,8 +89,8 @@ pub const ROW_CGROUP: usize = 4;
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
 pub type Row = [u64; 5];
 
-/// A row that is not in the table yet: its numbers, then its key, 0 where there is none. Each CPU has
-/// such rows, by [`recent`].
+/// A row that is not in the table yet: its numbers, then its key, 0 where there is none. Each CPU
+/// has such rows, by [`recent`].
 pub type Recent = [u64; 6];
 
 /// The index of the key in [`Recent`].

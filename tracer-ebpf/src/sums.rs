@@ -38,9 +38,12 @@ fn new_row(memcg: Memcg, key: u64, row: &mut Row) -> Result<(), Counter> {
     add_row(key, row)
 }
 
-/// Adds to the row that this CPU added to last, if it is the one, with neither a look-up nor a locked
-/// instruction. `program` is whose row: nobody else has it, since the kernel lets no program
-/// interrupt itself, and userspace takes it when its epoch is over.
+/// Adds to the row that this CPU added to last, if it is the one, with neither a look-up nor a
+/// locked instruction. `program` is whose row: nobody else has it, since kernels that have these
+/// tracepoints let no program interrupt itself, and userspace takes it when its epoch is over.
+///
+/// # Errors
+/// As [`sum`], and what could not be read.
 #[inline(always)]
 pub(crate) fn sum_recent<A: Access>(
     program: u32,

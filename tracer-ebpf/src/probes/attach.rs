@@ -4,7 +4,7 @@
 //! name fires only after the move, so alone it knows no source. The mover is the current process.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_ktime_get_boot_ns},
+    helpers::generated::bpf_ktime_get_boot_ns,
     macros::{fentry, fexit, kprobe, kretprobe, raw_tracepoint},
     programs::{FEntryContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
@@ -13,14 +13,15 @@ use truant_ebpf::{Counter, Kind, Moved};
 
 use crate::{
     emit::{emit, settle},
-    kernel::{Access, Cgroup, Probed, Task, Typed, current_comm},
+    kernel::{Access, Cgroup, Probed, Read, Task, Typed, current},
     maps::MOVE,
 };
 
 // kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[fentry(function = "cgroup_attach_task")]
 fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
-    settle(try_enter(Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2))))
+    let call = Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    settle(call.source().and_then(|from| remember([from])))
 }
 
 // kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
@@ -28,8 +29,8 @@ fn fentry_cgroup_attach_task(ctx: FEntryContext) -> u32 {
 fn fexit_cgroup_attach_task(ctx: FExitContext) -> u32 {
     let returned: i32 = ctx.arg(3);
     debug!(&ctx, "cgroup_attach_task returned {}", returned);
-    let call = Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2));
-    settle(try_leave(returned, |_| call))
+    let call = |[from]: [u64; 1]| (from, Call::<Typed>::new(ctx.arg(0), ctx.arg(1), ctx.arg(2)));
+    settle(try_leave(returned, call))
 }
 
 // kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
@@ -38,13 +39,15 @@ fn kprobe_cgroup_attach_task(ctx: ProbeContext) -> u32 {
     let (Some(to), Some(task), Some(whole)) = (ctx.arg(0), ctx.arg(1), ctx.arg(2)) else {
         return settle(Err(Counter::Unreadable));
     };
-    settle(try_enter(Call::<Probed>::new(to, task, whole)))
+    let call = Call::<Probed>::new(to, task, whole);
+    settle(call.source().and_then(|from| remember([from, to, task, whole])))
 }
 
 // kernel: 5.10 int cgroup_attach_task(cgroup *, task_struct *, bool)
 #[kretprobe(function = "cgroup_attach_task")]
 fn kretprobe_cgroup_attach_task(ctx: RetProbeContext) -> u32 {
-    settle(try_leave(ctx.ret(), |[to, task, whole]| Call::<Probed>::new(to, task, whole)))
+    let call = |[from, to, task, whole]: [u64; 4]| (from, Call::<Probed>::new(to, task, whole));
+    settle(try_leave(ctx.ret(), call))
 }
 
 // kernel: 5.10 trace cgroup_attach_task(cgroup *, const char *, task_struct *, bool)
@@ -67,36 +70,49 @@ impl<A: Access> Call<A> {
     fn new(to: u64, task: u64, whole: u64) -> Self {
         Self { to: Cgroup::at(to), task: Task::at(task), whole: whole & 0xff != 0 }
     }
+
+    /// The cgroup that the task is in before the move.
+    #[inline(always)]
+    fn source(&self) -> Read<u64> {
+        self.task.cgroups()?.id_within(self.to.root()?)
+    }
 }
 
-/// Remembers the source and the arguments.
+/// Remembers, under the thread that moves, what the return needs: the source, and the arguments
+/// where it is not given them again.
 #[inline(always)]
-fn try_enter<A: Access>(call: Call<A>) -> Result<(), Counter> {
-    let from = call.task.cgroups()?.id_within(call.to.root()?)?;
-    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?;
-    let (to, task) = (call.to.address(), call.task.address());
-    // SAFETY: the slot is a map value. Only the one holder of the kernel's mutex gets here.
-    unsafe { slot.write([bpf_get_current_pid_tgid(), from, to, task, u64::from(call.whole)]) };
+fn remember<const N: usize>(known: [u64; N]) -> Result<(), Counter> {
+    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?.cast::<u64>();
+    // SAFETY: the slot is a map value of more than `N` words. Only the one holder of the kernel's
+    // mutex gets here.
+    unsafe {
+        slot.write(Task::current().address());
+        slot.add(1).cast::<[u64; N]>().write(known);
+    }
     Ok(())
 }
 
-/// Reports the remembered move if the call succeeded. `call` makes the arguments of what was
-/// remembered of them.
+/// Reports the remembered move if the call succeeded. `call` makes the source and the arguments of
+/// what was remembered.
 #[inline(always)]
-fn try_leave<A: Access>(returned: i32, call: impl Fn([u64; 3]) -> Call<A>) -> Result<(), Counter> {
-    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?;
+fn try_leave<A: Access, const N: usize>(
+    returned: i32,
+    call: impl Fn([u64; N]) -> (u64, Call<A>),
+) -> Result<(), Counter> {
+    let slot = MOVE.get_ptr_mut(0).ok_or(Counter::InFlightFull)?.cast::<u64>();
     // SAFETY: as above.
-    let [thread, from, to, task, whole] = unsafe { slot.read() };
-    if thread != bpf_get_current_pid_tgid() {
+    let (thread, known) = unsafe { (slot.read(), slot.add(1).cast::<[u64; N]>().read()) };
+    if thread != Task::current().address() {
         // The call was already under way when the entry was attached, or its failure is counted.
         return Ok(());
     }
     // SAFETY: as above.
-    unsafe { slot.cast::<u64>().write(0) };
+    unsafe { slot.write(0) };
     if returned != 0 {
         return Ok(());
     }
-    try_report(from, call([to, task, whole]))
+    let (from, call) = call(known);
+    try_report(from, call)
 }
 
 /// Reports a move, unless it changed nothing. A whole process whose leader stays may still bring
@@ -108,6 +124,8 @@ fn try_report<A: Access>(from: u64, call: Call<A>) -> Result<(), Counter> {
     if from == destination && !(whole && task.threads()? > 1) {
         return Err(Counter::Unmoved);
     }
+    let hierarchy = to.root()?.id()?;
+    let (mover, mover_comm) = current()?;
     emit(Moved {
         kind: Kind::Moved as u32,
         whole: u32::from(whole),
@@ -116,8 +134,8 @@ fn try_report<A: Access>(from: u64, call: Call<A>) -> Result<(), Counter> {
         task: task.record()?,
         from,
         to: destination,
-        hierarchy: to.root()?.id()?,
-        mover: (bpf_get_current_pid_tgid() >> 32) as u32,
-        mover_comm: current_comm()?,
+        hierarchy,
+        mover,
+        mover_comm,
     })
 }

@@ -13,7 +13,7 @@ use truant_ebpf::{Born, Counter, Forked, Kind};
 
 use crate::{
     emit::{emit, settle},
-    kernel::{Access, Probed, Task, Typed, current_comm},
+    kernel::{Access, Probed, Task, Typed},
 };
 
 // kernel: 5.10 trace sched_process_fork(task_struct *, task_struct *)
@@ -51,6 +51,5 @@ fn try_fork<A: Access + Eq>(parent: Task<A>, child: Task<A>) -> Result<(), Count
         return emit(forked);
     }
     forked.kind = Kind::Born as u32;
-    let parent_comm = current_comm()?;
-    emit(Born { forked, from, to, parent_comm })
+    emit(Born { forked, from, to, parent_comm: parent.comm()? })
 }

@@ -102,8 +102,8 @@ pub(crate) fn ways(need: Need) -> &'static [Plan] {
     }
 }
 
-/// The kind of programs that hang on a tracepoint whose arguments have types, and so read with plain
-/// loads. The kernel takes them with its own types alone.
+/// The kind of programs that hang on a tracepoint whose arguments have types, and so read with
+/// plain loads. The kernel takes them with its own types alone.
 const TYPED: &str = "btf";
 
 /// All needs, in the order in which they are attached: what the others rest on comes first.
