@@ -12,7 +12,8 @@ use crate::output::names::Named;
 
 /// The lines for `facts`.
 pub(super) fn lines(facts: &Facts) -> Vec<Line> {
-    let mut lines = vec![node(facts), ways(facts)];
+    let mut lines = vec![node(facts)];
+    lines.extend((!facts.hooks.is_empty()).then(|| ways(facts)));
     lines.extend(facts.hooks.iter().filter_map(blind));
     lines.extend(refused(facts));
     lines.extend(facts.hooks.iter().filter_map(note));

@@ -86,16 +86,22 @@ fn runtimes(runtimes: &[RuntimeFacts]) -> Vec<Line> {
     };
     let trouble = |it: &&RuntimeFacts| {
         let why = it.trouble.as_deref().map_or_else(|| "no answer".to_owned(), said);
-        let socket = if it.socket.is_empty() { "any runtime" } else { &it.socket };
-        format!("{}: {why}", clip(&tame(socket.as_bytes()), 2 * NAME_ROOM))
+        match it.socket.as_str() {
+            "" => why,
+            socket => format!("{}: {why}", clip(&tame(socket.as_bytes()), 2 * NAME_ROOM)),
+        }
     };
     let lines = |style, head: &str, text: String| paragraph(style, head, &text);
     let mut all: Vec<Line> =
         named.iter().flat_map(|it| lines(palette::FAINT, "  names from ", names(it))).collect();
     let says = |it: &&&RuntimeFacts| !it.socket.is_empty() || it.trouble.is_some();
-    let silent = silent.iter().filter(says);
-    all.extend(silent.flat_map(|it| lines(palette::WARN, "  no names from ", trouble(it))));
-    if named.is_empty() {
+    let head = |it: &RuntimeFacts| match it.socket.as_str() {
+        "" => "  ids instead of names: ",
+        _ => "  no names from ",
+    };
+    let silent: Vec<_> = silent.iter().filter(says).collect();
+    all.extend(silent.iter().flat_map(|it| lines(palette::WARN, head(it), trouble(it))));
+    if named.is_empty() && silent.iter().all(|it| !it.socket.is_empty()) {
         all.extend(lines(palette::WARN, "  ", "no runtime gives names: ids instead".to_owned()));
     }
     all
