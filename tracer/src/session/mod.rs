@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use aya::maps::{MapData, RingBuf};
 use aya_log::EbpfLogger;
 use log::Log;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 use truant_core::input::{Facts, Hook, Input, LossCause, Need};
 
 use crate::{
@@ -44,6 +44,9 @@ const RECORDS_AT_ONCE: usize = 200_000;
 
 /// How long the audit waits for those who are on their way into a pod, and for names.
 const AUDIT_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+
+/// Readings of the counters at the end of a run, with a pause before each.
+const LAST_CHANCES: usize = 20;
 
 /// Readings of the counters in a row at most. Two are needed to make a difference good.
 const RECOUNTS: usize = 4;
@@ -140,6 +143,7 @@ impl Session {
             route.feed(Input::Skipped { count: 0 })?;
             self.recount(route)?;
         }
+        self.settle(route).await?;
         self.end_interval(route)?;
         route.feed(Input::Ended { at: clock::now() })?;
         Ok(())
@@ -168,6 +172,20 @@ impl Session {
         if !self.audited {
             self.audited = true;
             audit::audit(&self.host, &self.node, true, route)?;
+        }
+        Ok(())
+    }
+
+    /// Gives cgroups that were charged whenever they were read a few more chances to hold still.
+    async fn settle(&mut self, route: &mut Route) -> Result<()> {
+        self.take_losses(route)?;
+        for _ in 0..LAST_CHANCES {
+            if !route.engine().is_in_doubt() {
+                break;
+            }
+            sleep(LOOK).await;
+            self.take_charges(route)?;
+            self.recount(route)?;
         }
         Ok(())
     }
