@@ -7,8 +7,8 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 use truant_core::{
-    input::{Facts, LossCause},
-    report::{FindingKind, Ledger, Report, Verdict},
+    input::{Facts, Limit, LossCause},
+    report::{Finding, FindingKind, Ledger, Report, Verdict},
 };
 
 use super::*;
@@ -70,7 +70,8 @@ fn the_schema_describes_no_line_that_is_not_written() {
 fn few_lines() -> Vec<Value> {
     let mut seen = BTreeMap::new();
     let mut is_new = |line: &Value| {
-        let nulls = (line["home"].is_null(), line["exposure"].is_null());
+        let is_null = |key: &str| line[key].is_null();
+        let nulls = ["home", "exposure", "kill"].map(is_null);
         let count: &mut u32 = seen.entry((line["type"].to_string(), nulls)).or_default();
         *count += 1;
         *count <= 3
@@ -147,12 +148,15 @@ fn the_lines_are_these() {
     let figures = [samples::sums(4096, 0, 1), samples::sums(12288, 4096, 1)];
     let mut row = samples::row(b"/system.slice/a.service", figures[0], figures[1]);
     row.by.truncate(1);
+    let mut pod = samples::memory::pods().remove(0);
+    pod.payers.truncate(1);
+    pod.home = samples::audit::nameless("0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b");
     let finding = samples::finding(FindingKind::Left, b"a\x1b\xff", b"/kubepods/a", b"/");
     let facts = Facts { hooks: vec![], ..samples::facts() };
     let text = text(&[
         Report::Header(Box::new(facts)),
         Report::Finding(Box::new(finding)),
-        Report::Charges(Ledger { at: samples::AT, rows: vec![row], pods: vec![] }),
+        Report::Charges(Ledger { at: samples::AT, rows: vec![row], pods: vec![pod] }),
         Report::Loss { at: samples::AT, cause: LossCause::RingFull, count: 12 },
         Report::Summary(Box::new(samples::summary(Verdict::Inconclusive))),
     ]);
@@ -200,7 +204,8 @@ fn the_lines_are_these() {
       "home":null,
       "limits":null,
       "resident_bytes":null,
-      "exposure":null}
+      "exposure":null,
+      "kill":null}
     {"type":"charges",
       "at_ns":61000000000,
       "time":"2023-11-15T12:00:00Z",
@@ -231,6 +236,31 @@ fn the_lines_are_these() {
       "guarded":false,
       "removed":false,
       "polled":false}
+    {"type":"pod",
+      "at_ns":61000000000,
+      "time":"2023-11-15T12:00:00Z",
+      "home":{"pod_uid":"0f3c1a52-7d2e-4b1c-9a55-1c2d3e4f5a6b",
+      "container_id":"9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
+      "pod":null,
+      "namespace":null,
+      "container":null,
+      "image":null,
+      "labels":null,
+      "witnesses":["other_hierarchy",
+      "runtime",
+      "pid_namespace"],
+      "sure":true},
+      "inside_net_bytes":0,
+      "outside_net_bytes":216006656,
+      "net_bytes":216006656,
+      "payers":[{"cgroup":"/system.slice/leaky.service",
+      "id":31,
+      "guarded":false,
+      "charged_bytes":209715200,
+      "uncharged_bytes":0,
+      "failures":0,
+      "limit_hits":0,
+      "net_bytes":216006656}]}
     {"type":"loss",
       "at_ns":61000000000,
       "time":"2023-11-15T12:00:00Z",
@@ -248,6 +278,41 @@ fn the_lines_are_these() {
       "status":"inconclusive",
       "exit_status":3}
     "#);
+}
+
+#[test]
+fn what_a_kill_was_about_is_said_as_far_as_it_is_known() {
+    let kill = |finding: Finding| {
+        let line = text(&[Report::Finding(Box::new(finding))]);
+        serde_json::from_str::<Value>(&line).unwrap()["kill"].take()
+    };
+    let ran_out = |finding| kill(finding)["ran_out"].take();
+    let limit = |limit: Value| json!({"node": false, "cgroup": samples::CGROUPFS, "limit": limit});
+    assert_eq!(ran_out(samples::memory::limit(Some(Limit::Of(4096)))), limit(json!(4096)));
+    assert_eq!(ran_out(samples::memory::limit(Some(Limit::Unlimited))), limit(json!("unlimited")));
+    assert_eq!(ran_out(samples::memory::limit(None)), limit(Value::Null));
+    let mut node = kill(samples::memory::node());
+    node["holders"].as_array_mut().unwrap().truncate(1);
+    let holder =
+        json!({"cgroup": "/system.slice/leaky.service", "id": 31, "held_bytes": 216_006_656});
+    assert_eq!(
+        node,
+        json!({
+            "ran_out": {"node": true, "cgroup": null, "limit": null},
+            "inside_bytes": 14_889_779,
+            "outside_net_bytes": 217_055_232,
+            "holders": [holder],
+            "node": {
+                "total_bytes": 3_221_225_472_u64,
+                "free_bytes": 46_137_344,
+                "available_bytes": 20_971_520,
+            },
+        })
+    );
+    let nothing = json!({
+        "ran_out": null, "inside_bytes": null, "outside_net_bytes": 0, "holders": [], "node": null,
+    });
+    assert_eq!(kill(samples::memory::unknown()), nothing);
 }
 
 #[test]
@@ -302,7 +367,8 @@ fn the_lines_of_an_audit_are_these() {
   "pids":"unlimited",
   "cpu_millis":500}},
   "resident_bytes":214958080,
-  "exposure":null}
+  "exposure":null,
+  "kill":null}
 {"type":"finding",
   "at_ns":61000000000,
   "time":"2023-11-15T12:00:00Z",
@@ -341,7 +407,8 @@ fn the_lines_of_an_audit_are_these() {
   "writable":true}],
   "host_cgroups":false,
   "may_mount":true,
-  "runs_systemd":true}}
+  "runs_systemd":true},
+  "kill":null}
 {"type":"audit",
   "at_ns":61000000000,
   "time":"2023-11-15T12:00:00Z",

@@ -1,6 +1,7 @@
 //! Reports to test the sinks with: quiet ones, and ones with the worst of names and figures.
 
 pub(super) mod audit;
+pub(super) mod memory;
 
 use std::collections::BTreeMap;
 
@@ -187,7 +188,7 @@ pub(super) fn ledger() -> Ledger {
                 sums(411 * MIB, 11 * MIB, 0),
             ),
         ],
-        pods: vec![],
+        pods: memory::pods(),
     }
 }
 
@@ -206,7 +207,8 @@ pub(super) fn widest_ledger() -> Ledger {
         let unknown = LedgerRow { place: nameless, ..row.clone() };
         [row, unknown]
     });
-    Ledger { at: BootTime(u64::MAX), rows: rows.collect(), pods: vec![] }
+    let pods = NASTY.map(memory::hostile_pod).into();
+    Ledger { at: BootTime(u64::MAX), rows: rows.collect(), pods }
 }
 
 pub(super) fn summary(verdict: Verdict) -> Summary {
@@ -242,6 +244,7 @@ pub(super) fn reports() -> Vec<Report> {
     let nowhere = Place { key: None, path: None, container: None };
     find(Finding { from: nowhere.clone(), to: nowhere, ..widest(b"x") });
     reports.extend(findings_with_homes().map(|it| Report::Finding(Box::new(it))));
+    reports.extend(memory::kills().map(|it| Report::Finding(Box::new(it))));
     reports.extend(audits().map(|audit| Report::Audit(Box::new(audit))));
     reports.extend([Report::Charges(ledger()), Report::Charges(widest_ledger())]);
     reports.push(Report::Charges(Ledger::default()));
@@ -288,10 +291,10 @@ fn causes() -> [LossCause; 8] {
 }
 
 fn worst_summary() -> Summary {
-    use FindingKind::{AlreadyOut, BornOutside, CameBack, Exposed, Left, Moved};
+    use FindingKind::{AlreadyOut, BornOutside, CameBack, Exposed, Left, Moved, Oom};
     Summary {
         at: BootTime(u64::MAX),
-        findings: [Left, BornOutside, Moved, CameBack, AlreadyOut, Exposed]
+        findings: [Left, BornOutside, Moved, CameBack, AlreadyOut, Exposed, Oom]
             .map(|kind| (kind, u64::MAX))
             .into(),
         lost: causes().map(|cause| (cause, u64::MAX)).into(),

@@ -47,6 +47,29 @@ pub(super) fn short(home: &Home, each: usize) -> String {
     names.unwrap_or_else(|| with_names(home, each))
 }
 
+/// [`short`] in at most `room` columns.
+pub(super) fn short_in(home: &Home, room: usize) -> String {
+    let texts = NAME_ROOMS.map(|each| short(home, each));
+    let [.., least] = &texts;
+    let fallback = clip(least, room);
+    texts.into_iter().find(|text| width(text) <= room).unwrap_or(fallback)
+}
+
+/// `namespace/pod`, or the beginning of the pod's id, or the container where there is no pod, in
+/// at most `room` columns.
+pub(super) fn of_pod(home: &Home, room: usize) -> String {
+    let text = |each| {
+        let named = names(home).and_then(|names| pod(names, each));
+        let uid = home.container.pod_uid.as_deref();
+        let id = || uid.map(|uid| format!("pod {}", clip(&tame(uid.as_bytes()), ID + 1)));
+        named.or_else(id).unwrap_or_else(|| with_names(home, each))
+    };
+    let texts = NAME_ROOMS.map(text);
+    let [.., least] = &texts;
+    let fallback = clip(least, room);
+    texts.into_iter().find(|text| width(text) <= room).unwrap_or(fallback)
+}
+
 /// Whether a place named `container` is in the home, or is its pod's.
 pub(super) fn is_at(home: &Container, container: &Container) -> bool {
     let same = container.container_id == home.container_id;

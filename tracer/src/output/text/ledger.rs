@@ -13,7 +13,7 @@ use truant_core::{
 use super::{
     COLUMNS,
     line::{Line, palette, width},
-    shorten, size,
+    pods, shorten, size,
 };
 use crate::output::clock::Clock;
 
@@ -50,6 +50,7 @@ pub(super) fn lines(ledger: &Ledger, clock: &Clock) -> Vec<Line> {
     let cells = names.iter().zip(&figures);
     lines.extend(shown.iter().zip(cells).map(|(row, (name, cells))| table.row(row, name, cells)));
     lines.extend(others(hidden));
+    lines.extend(pods::lines(ledger));
     lines
 }
 

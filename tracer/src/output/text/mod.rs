@@ -1,15 +1,18 @@
-//! Lines for people: at most 100 columns, one a finding and a second where its pod is known, worst
-//! in the strongest colour.
+//! Lines for people: at most 100 columns, one a finding and a second where its pod is known (more
+//! where somebody was killed), worst in the strongest colour.
 //!
 //! Owns the writing and the memory of the header; what each kind of line says has a file each.
 
 mod audit;
 mod finding;
 mod header;
+mod held;
 mod home;
+mod kill;
 mod ledger;
 mod limits;
 mod line;
+mod pods;
 mod shorten;
 mod size;
 mod summary;
@@ -21,7 +24,7 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use truant_core::report::Report;
+use truant_core::report::{FindingKind, Report};
 
 use self::line::Line;
 use super::{Sink, clock::Clock};
@@ -70,6 +73,7 @@ impl<W: Write> Sink for TextSink<W> {
 fn lines(report: &Report, clock: &Clock) -> Vec<Line> {
     match report {
         Report::Header(facts) => header::lines(facts),
+        Report::Finding(it) if it.kind == FindingKind::Oom => kill::lines(it, clock),
         Report::Finding(finding) => finding::lines(finding, clock),
         Report::Charges(ledger) => ledger::lines(ledger, clock),
         Report::Audit(audit) => audit::lines(audit, clock),

@@ -2,10 +2,13 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use truant_core::report::{Finding, FindingKind, Ledger, Report, Verdict};
+use truant_core::{
+    input::Limit,
+    report::{Finding, FindingKind, Ledger, Report, Verdict},
+};
 
 use super::*;
-use crate::output::samples::{self, CGROUPFS, SYSTEMD, audit};
+use crate::output::samples::{self, CGROUPFS, SYSTEMD, audit, memory};
 
 fn shown(reports: &[Report], color: bool) -> String {
     let mut bytes = Vec::new();
@@ -130,7 +133,69 @@ fn the_ledger_is_a_table_in_order_of_change() {
   …/pod7b2e9d10…/9f8e7d6c…                    512 MiB +48.0 MiB              3 1234 stress-ng
   /system.slice/gone.service  out gone polled 7.0 MiB            −1.0 MiB
   …/pod0f3c1a52…/9f8e7d6c…                    2.9 MiB  +4.0 KiB  −8.0 KiB      1234 stress-ng
+  pods that charged outside, charged less uncharged since tracing began:
+    default/dev-env: 14.0 MiB inside, 207 MiB outside: …/leaky.service 206 MiB, /init.scope 1.0 MiB
+    pod 7b2e9d10…: 512 MiB inside, −1.0 MiB outside: / −1.0 MiB
 ");
+}
+
+#[test]
+fn of_many_pods_that_charged_outside_a_few_are_named() {
+    let mut ledger = samples::ledger();
+    ledger.rows.truncate(1);
+    ledger.pods = vec![ledger.pods.swap_remove(0); 6];
+    let text = after_header(Report::Charges(ledger));
+    assert_eq!(text.matches("    default/dev-env: ").count(), 4);
+    assert!(text.ends_with("\n    and 2 more\n"), "{text}");
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "nearly all of them are what is expected")]
+fn a_kill_says_whom_what_ran_out_and_who_held_it() {
+    let mib = |count: u64| Some(Limit::Of(count << 20));
+    let long = |mut finding: Finding| {
+        let names = finding.home.as_mut().unwrap().names.as_mut().unwrap();
+        names.pod = Some("pod-".repeat(10));
+        finding
+    };
+    let unsure = |mut finding: Finding| {
+        finding.home.as_mut().unwrap().is_sure = false;
+        finding
+    };
+    let text: String = [
+        memory::limit(mib(512)),
+        long(memory::limit(mib(512))),
+        memory::limit(None),
+        memory::node(),
+        unsure(Finding { kill: None, ..memory::node() }),
+        memory::host(),
+        memory::unknown(),
+    ]
+    .map(|finding| after_header(find(finding)))
+    .concat();
+    insta::assert_snapshot!(text, @r#"
+12:00:00 OOM killed 1234 stress-ng of default/dev-env/main
+         the memory limit of /kubepods/burstable/pod0f3c1a52-7d2…/9f8e7d6c5b4a… (512 MiB) ran out
+         its pod held 512 MiB inside; 0 B net outside since tracing began
+12:00:00 OOM killed 1234 stress-ng of default/pod-pod-po…-pod-pod-/main
+         the memory limit of /kubepods/burstable/pod0f3c1a52-7d2…/9f8e7d6c5b4a… (512 MiB) ran out
+         its pod held 512 MiB inside; 0 B net outside since tracing began
+12:00:00 OOM killed 1234 stress-ng of default/dev-env/main
+         the memory limit of /kubepods/burstable/pod0f3c1a52-7d2e-4b…/9f8e7d6c5b4a3928… ran out
+         its pod held 512 MiB inside; 0 B net outside since tracing began
+12:00:00 OOM killed 1234 stress-ng of default/dev-env/main: the node ran out of memory
+         it was outside, in /system.slice/leaky.service
+         its pod held 14.1 MiB inside; 207 MiB net outside since tracing began
+         of the node's 3.0 GiB, 44.0 MiB were free and 20.0 MiB available
+         most outside of pods: …/leaky.service 206 MiB, …/containerd.service 44.0 MiB, 2 more
+12:00:00 OOM killed 1234 stress-ng perhaps of default/dev-env/main: it is not known what ran out
+         it was outside, in /system.slice/leaky.service
+         it is not known what its pod held inside; 0 B net outside since tracing began
+12:00:00 OOM killed 1234 stress-ng in /user.slice: the node ran out of memory
+         of the node's 3.0 GiB, 44.0 MiB were free and 20.0 MiB available
+         most outside of pods: …/leaky.service 206 MiB, …/containerd.service 44.0 MiB, 2 more
+12:00:00 OOM killed 7 "": it is not known what ran out
+"#);
 }
 
 #[test]
@@ -168,6 +233,7 @@ fn a_ledger_without_changes_is_silent() {
 #[test]
 fn the_rows_that_do_not_fit_the_table_are_summed() {
     let mut ledger = samples::ledger();
+    ledger.pods.clear();
     ledger.rows = (1..=10)
         .map(|at| {
             let path = format!("/system.slice/unit-{at}.service");
@@ -234,7 +300,8 @@ fn nothing_is_wider_than_the_screen_or_leaves_its_line() {
         }
         if matches!(report, Report::Finding(_)) {
             let more: Vec<&str> = text.lines().skip(1).collect();
-            assert!(more.len() < 2 && more.iter().all(|it| it.starts_with("    ")), "{text}");
+            let most = if text.contains(" OOM killed ") { 5 } else { 1 };
+            assert!(more.len() <= most && more.iter().all(|it| it.starts_with("    ")), "{text}");
         }
     }
 }

@@ -54,7 +54,8 @@ fn limits(limits: Limits) -> wire::Limits {
     }
 }
 
-fn limit(limit: Limit) -> wire::Limit {
+/// A limit.
+pub(super) fn limit(limit: Limit) -> wire::Limit {
     match limit {
         Limit::Unlimited => wire::Limit::Unlimited,
         Limit::Of(most) => wire::Limit::Of(most),
@@ -90,6 +91,7 @@ fn exposed(it: &Exposure, at: BootTime, clock: &Clock) -> wire::Finding<'static>
             may_mount: it.may_mount,
             runs_systemd: it.runs_systemd,
         }),
+        kill: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the core's reports to the lines: the one place where both are named.
 
 mod audit;
+mod memory;
 
 use truant_core::{
     ids::BootTime,
@@ -12,12 +13,16 @@ use truant_core::{
 use super::wire::{self, Line};
 use crate::output::{clock::Clock, escape::escape, exit_status, names::Named};
 
-/// The lines that say `report`: one, or one for each row of a ledger or finding of an audit.
+/// The lines that say `report`: one, or one for each row of a ledger (cgroups, then pods) or finding
+/// of an audit.
 pub(super) fn lines<'a>(report: &'a Report, clock: &Clock) -> Vec<Line<'a>> {
     match report {
         Report::Header(facts) => vec![Line::Header(header(facts, clock))],
         Report::Finding(it) => vec![Line::Finding(Box::new(finding(it, clock)))],
-        Report::Charges(ledger) => charges(ledger, clock).map(Line::Charges).collect(),
+        Report::Charges(ledger) => {
+            let pods = memory::pods(ledger, clock).map(Line::PodRow);
+            charges(ledger, clock).map(Line::Charges).chain(pods).collect()
+        }
         Report::Audit(it) => audit::lines(it, clock),
         Report::Loss { at, cause, count } => vec![Line::Loss(loss(*at, *cause, *count, clock))],
         Report::Summary(it) => vec![Line::Summary(summary(it, clock))],
@@ -88,6 +93,7 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         limits: finding.limits.as_ref().map(audit::limit_change),
         resident_bytes: finding.resident,
         exposure: None,
+        kill: finding.kill.as_deref().map(memory::kill),
     }
 }
 

@@ -2,14 +2,18 @@
 //! `null` means "not known".
 
 mod audit;
+mod memory;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub(super) use self::audit::{
-    Audit, Books, Cgroup, Dead, Exposure, Home, Limit, LimitChange, Limits, Mismatch, Mount, Pod,
-    Runtime, Unseen,
+pub(super) use self::{
+    audit::{
+        Audit, Books, Cgroup, Dead, Exposure, Home, Limit, LimitChange, Limits, Mismatch, Mount,
+        Pod, Runtime, Unseen,
+    },
+    memory::{Holder, Kill, NodeMemory, Payer, PodRow, RanOut},
 };
 
 /// One line.
@@ -19,6 +23,8 @@ pub(super) enum Line<'a> {
     Header(Header<'a>),
     Finding(Box<Finding<'a>>),
     Charges(Charges<'a>),
+    #[serde(rename = "pod")]
+    PodRow(PodRow),
     Audit(Audit),
     Loss(Loss),
     Summary(Summary),
@@ -86,6 +92,7 @@ pub(super) struct Finding<'a> {
     pub(super) limits: Option<LimitChange>,
     pub(super) resident_bytes: Option<u64>,
     pub(super) exposure: Option<Exposure>,
+    pub(super) kill: Option<Kill>,
 }
 
 #[derive(Debug, Serialize)]
