@@ -7,10 +7,13 @@
 pub mod cgroups;
 pub mod child;
 pub mod clone;
+pub mod cri;
+pub mod engines;
 pub mod lines;
 pub mod mounts;
 pub mod namespace;
 pub mod node;
+pub mod procs;
 pub mod recording;
 pub mod suite;
 pub mod watch;
@@ -22,6 +25,6 @@ pub use self::{
     lines::Lines,
     mounts::Mount,
     node::Hierarchy,
-    suite::{Case, Ran, Unmet, case, everywhere, main},
+    suite::{Case, Ran, Unmet, case, everywhere, main, say},
     watch::{Watch, truant},
 };

@@ -17,12 +17,17 @@ const PROFILE: &str = "guest";
 pub(super) const TESTS: [&str; 8] =
     ["attach", "charge", "exec", "exit", "fork", "lifecycle", "oom", "robust"];
 
+/// The test binary for nodes, likewise.
+const NODE: &str = "node";
+
 /// What was built.
 pub(super) struct Files {
     /// truant.
     pub(super) truant: PathBuf,
     /// The test binaries, each with its name.
     pub(super) tests: Vec<(&'static str, PathBuf)>,
+    /// The test binary for nodes.
+    pub(super) node: PathBuf,
 }
 
 /// Builds truant and the test binaries.
@@ -40,7 +45,8 @@ pub(super) fn all() -> Result<Files> {
     let messages = build.quiet().read()?;
     let tests = TESTS.iter().map(|name| Ok((*name, executable(&messages, name)?)));
     let truant = paths::root().join("target").join(TARGET).join(PROFILE).join("truant");
-    Ok(Files { truant, tests: tests.collect::<Result<_>>()? })
+    let tests = tests.collect::<Result<_>>()?;
+    Ok(Files { truant, tests, node: executable(&messages, NODE)? })
 }
 
 /// The path that cargo's messages give for the test binary `name`.

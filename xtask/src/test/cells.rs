@@ -99,7 +99,7 @@ pub(super) fn on_host(files: &Files) -> Result<Counts> {
 
 /// Prints what the tests said where one did not pass, and counts. A binary that gives no closing
 /// line failed.
-fn report(cell: &str, binaries: usize, said: &str) -> Counts {
+pub(super) fn report(cell: &str, binaries: usize, said: &str) -> Counts {
     let mut counts = Counts::default();
     let closing: Vec<_> = said.lines().filter_map(closing).collect();
     for one in &closing {

@@ -4,6 +4,7 @@
 mod build;
 mod cells;
 mod matrix;
+mod nodes;
 
 use std::{
     sync::Mutex,
@@ -17,22 +18,58 @@ use crate::{
     demo, ebpf, kernels, lint,
     setup::{self, Need},
     sh,
+    vm::Release,
 };
 
 use self::{
     build::Files,
     matrix::{CELLS, Cell},
+    nodes::{NODES, Node},
 };
 
 /// Guests that run side by side. Cases wait now and then, which leaves a CPU to the other guest.
 const GUESTS_AT_ONCE: usize = 2;
 
-/// Runs every check and every test: lint, unit tests, the object, kernels in guests, this kernel
+/// Runs every check and every test: lint, unit tests, the object, kernels and nodes in guests, this
+/// kernel
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run the cells of this kernel alone, or of `all`, and nothing but cells
     #[arg(long)]
     kernel: Option<String>,
+    /// Run the tests on nodes of this Debian release alone, and nothing but those
+    #[arg(long, value_enum)]
+    node: Option<Release>,
+}
+
+impl Args {
+    fn is_whole(&self) -> bool {
+        self.kernel.is_none() && self.node.is_none()
+    }
+
+    fn wants_cell(&self, cell: &Cell) -> bool {
+        let named = |name: &String| name == "all" || cell.kernel == name;
+        self.is_whole() || self.kernel.as_ref().is_some_and(named)
+    }
+
+    fn wants_node(&self, node: &Node) -> bool {
+        self.is_whole() || self.node == Some(node.release)
+    }
+}
+
+/// What a guest is for.
+enum Job {
+    Kernel(&'static Cell),
+    Node(&'static Node),
+}
+
+impl Job {
+    fn run(&self, files: &Files) -> Result<Counts> {
+        match self {
+            Self::Kernel(cell) => cells::in_guest(cell, files),
+            Self::Node(node) => nodes::on_node(node, files),
+        }
+    }
 }
 
 /// What became of the tests, by number.
@@ -53,18 +90,17 @@ impl Counts {
 
 /// Runs the verb.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure(&[Need::Ebpf, Need::Lint, Need::Guests])?;
-    if args.kernel.is_none() {
+    setup::ensure(&[Need::Ebpf, Need::Lint, Need::Guests, Need::Nodes])?;
+    if args.is_whole() {
         before_kernels()?;
     }
     let files = build::all()?;
-    let chosen = |cell: &&Cell| {
-        args.kernel.as_deref().is_none_or(|name| name == "all" || cell.kernel == name)
-    };
-    let cells: Vec<_> = CELLS.iter().filter(chosen).collect();
-    anyhow::ensure!(!cells.is_empty(), "no cell has this kernel");
-    let mut counts = in_guests(&cells, &files)?;
-    if args.kernel.is_none() {
+    let nodes = NODES.iter().filter(|node| args.wants_node(node)).map(Job::Node);
+    let cells = CELLS.iter().filter(|cell| args.wants_cell(cell)).map(Job::Kernel);
+    let jobs: Vec<_> = nodes.chain(cells).collect();
+    anyhow::ensure!(!jobs.is_empty(), "no cell has this kernel");
+    let mut counts = in_guests(&jobs, &files)?;
+    if args.is_whole() {
         counts.add(cells::on_host(&files)?);
         println!("test: the demo");
         demo::run(&demo::Args::with(files.truant))?;
@@ -76,14 +112,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Runs the cells, a few at a time.
-fn in_guests(cells: &[&Cell], files: &Files) -> Result<Counts> {
-    let cells = Mutex::new(cells.iter());
-    let next = || cells.lock().ok().and_then(|mut cells| cells.next());
+/// Runs the guests, a few at a time.
+fn in_guests(jobs: &[Job], files: &Files) -> Result<Counts> {
+    let jobs = Mutex::new(jobs.iter());
+    let next = || jobs.lock().ok().and_then(|mut jobs| jobs.next());
     let run = || -> Result<Counts> {
         let mut counts = Counts::default();
-        while let Some(cell) = next() {
-            counts.add(cells::in_guest(cell, files)?);
+        while let Some(job) = next() {
+            counts.add(job.run(files)?);
         }
         Ok(counts)
     };

@@ -1,0 +1,81 @@
+//! Docker, by its command line.
+
+use std::fs;
+
+use super::{Driver, run, until};
+
+const CONFIG: &str = "/etc/docker/daemon.json";
+
+/// Docker, running.
+#[derive(Clone, Copy, Debug)]
+pub struct Docker;
+
+/// A container of Docker or Podman, removed when this is dropped.
+#[derive(Debug)]
+pub struct Container {
+    engine: &'static str,
+    /// Its id, in full.
+    pub id: String,
+}
+
+/// Docker with this cgroup driver, started anew.
+///
+/// # Panics
+/// If it does not start.
+pub fn docker(driver: Driver) -> Docker {
+    let wanted = fs::read(format!("/etc/docker/{}.json", driver.name())).expect("a configuration");
+    let verb = if fs::read(CONFIG).is_ok_and(|now| now == wanted) { "start" } else { "restart" };
+    fs::write(CONFIG, wanted).expect("its configuration can be changed");
+    run("systemctl", [verb, "docker"]);
+    until("docker answers", || {
+        let info = std::process::Command::new("docker").arg("info").output().ok()?;
+        info.status.success().then_some(())
+    });
+    Docker
+}
+
+impl Docker {
+    /// Runs a container; the arguments are those between `run -d` and the end.
+    pub fn run(self, arguments: &[&str]) -> Container {
+        Container::run("docker", arguments)
+    }
+}
+
+impl Container {
+    /// Has an engine run one.
+    pub(super) fn run(engine: &'static str, arguments: &[&str]) -> Self {
+        let id = run(engine, ["run", "-d"].iter().chain(arguments));
+        // Warnings come before it.
+        let id = id.lines().last().unwrap_or_default().to_owned();
+        Self { engine, id }
+    }
+
+    /// Runs a command in it, which goes on by itself.
+    pub fn exec_detached(&self, command: &[&str]) {
+        run(self.engine, ["exec", "-d", &self.id].iter().chain(command));
+    }
+
+    /// What a command in it wrote to stdout.
+    pub fn exec(&self, command: &[&str]) -> String {
+        run(self.engine, ["exec", &self.id].iter().chain(command))
+    }
+
+    /// The process id, on the node, of its first process.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pid(&self) -> u32 {
+        self.inspect("{{.State.Pid}}").parse().expect("a number")
+    }
+
+    /// What the engine says of it, by a template.
+    pub fn inspect(&self, template: &str) -> String {
+        run(self.engine, ["inspect", "--format", template, &self.id])
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new(self.engine).args(["rm", "-f", &self.id]).output();
+    }
+}
