@@ -24,8 +24,8 @@ pub fn containerd(driver: Driver) -> Cri {
     Cri::connect(CONTAINERD).expect("containerd answers")
 }
 
-/// The cgroup that a kubelet names for a pod of this QoS class (`burstable`, `besteffort`, or
-/// nothing for guaranteed), in the way of the driver.
+/// The cgroup that a kubelet names for a pod of this class of service (`burstable`, `besteffort`,
+/// or nothing for guaranteed), in the way of the driver.
 pub fn cgroup_parent(driver: Driver, class: &str, uid: &str) -> String {
     match (driver, class) {
         (Driver::Cgroupfs, "") => format!("/kubepods/pod{uid}"),

@@ -117,7 +117,7 @@ impl Suspect {
         assert_eq!(innocent.memory_cgroup(), self.inside);
         say(&format!("{worker:?}"));
         assert!(
-            watch.wait_for(|line| line["kind"] == "left" && self.is_memory(line, self.pid)),
+            watch.wait_for(|line| line["kind"] == "left" && Self::is_memory(line, self.pid)),
             "the container's systemd is seen leaving: {:#?}",
             watch.so_far(),
         );
@@ -144,7 +144,7 @@ impl Suspect {
         all.into_iter().find(|it| it.comm == "sleep" && it.memory_cgroup() == self.inside)
     }
 
-    fn is_memory(&self, line: &Value, pid: u32) -> bool {
+    fn is_memory(line: &Value, pid: u32) -> bool {
         let hierarchy = line["hierarchy"].as_str().unwrap_or_default();
         line["pid"] == pid && hierarchy.split(',').any(|it| it == "memory")
     }
@@ -152,14 +152,14 @@ impl Suspect {
     /// What a run said that was there before.
     fn check_before(&self, lines: &Lines, innocent: &Process) {
         let left = lines.findings("left");
-        let left = left.into_iter().find(|line| self.is_memory(line, self.pid));
+        let left = left.into_iter().find(|line| Self::is_memory(line, self.pid));
         let left = left.expect("it was there a moment ago");
         assert_eq!(text(left, "from"), self.inside);
         // It may move on from there.
         assert!(self.init.contains(&text(left, "to")), "{left:#}");
         assert_eq!(left["mover"]["pid"], self.pid, "{left:#}");
         self.check_home(left);
-        self.check_limits(left);
+        Self::check_limits(left);
         let of_innocent = |line: &&Value| line["pid"] == innocent.pid;
         let wrong: Vec<_> = lines.of("finding").into_iter().filter(of_innocent).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
@@ -177,7 +177,7 @@ impl Suspect {
     ) {
         let out = lines.findings("already_out");
         let of = |pid: u32| {
-            let found = out.iter().find(|line| self.is_memory(line, pid)).copied();
+            let found = out.iter().find(|line| Self::is_memory(line, pid)).copied();
             found.unwrap_or_else(|| panic!("{pid} is out: {out:#?}"))
         };
         for stray in strays {
@@ -185,7 +185,7 @@ impl Suspect {
             assert_eq!(text(line, "to"), stray.memory_cgroup());
             assert_eq!(text(line, "from"), self.inside);
             self.check_home(line);
-            self.check_limits(line);
+            Self::check_limits(line);
         }
         let worker = of(strays[1].pid);
         assert!(number(worker, "resident_bytes") > LEAK - NEAR, "{worker:#}");
@@ -222,7 +222,7 @@ impl Suspect {
         assert_eq!(home["sure"], true, "{line:#}");
     }
 
-    fn check_limits(&self, line: &Value) {
+    fn check_limits(line: &Value) {
         assert_eq!(line["limits"]["before"]["memory_bytes"], LIMIT, "{line:#}");
         assert_eq!(line["limits"]["after"]["memory_bytes"], "unlimited", "{line:#}");
     }

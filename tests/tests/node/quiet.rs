@@ -11,7 +11,7 @@ use truant_tests::{
 
 use super::scene::{pod_plan, shell_plan};
 
-/// The QoS classes as cgroups have them; the guaranteed pods' is none.
+/// The classes of service as cgroups have them; the guaranteed pods' is none.
 const CLASSES: [&str; 3] = ["", "burstable", "besteffort"];
 
 /// Containers of each class. An emulated guest takes seconds for each, where a node takes a few

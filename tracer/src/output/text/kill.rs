@@ -1,6 +1,6 @@
 //! A kill for want of memory: whom it hit and what ran out; then where it was and what its pod
-//! held; then, unless a cgroup's own limit ran out, the node's memory and who held most of it outside
-//! of any pod.
+//! held; then, unless a cgroup's own limit ran out, the node's memory and who held most of it
+//! outside of any pod.
 
 use truant_core::{
     input::{Limit, NodeMemory},

@@ -13,8 +13,8 @@ use truant_core::{
 use super::wire::{self, Line};
 use crate::output::{clock::Clock, escape::escape, exit_status, names::Named};
 
-/// The lines that say `report`: one, or one for each row of a ledger (cgroups, then pods) or finding
-/// of an audit.
+/// The lines that say `report`: one, or one for each row of a ledger (cgroups, then pods) or
+/// finding of an audit.
 pub(super) fn lines<'a>(report: &'a Report, clock: &Clock) -> Vec<Line<'a>> {
     match report {
         Report::Header(facts) => vec![Line::Header(header(facts, clock))],
