@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How long connecting takes at most.
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// A runtime that answered.
 pub(super) enum Client {

@@ -102,7 +102,7 @@ impl Runtimes {
     }
 
     /// Feeds what comes until every runtime has said what can be known at once, or `at_most` is
-    /// over; 2 s are enough for each of them to have answered or be in trouble. Says whether all
+    /// over; 5 s are enough for each of them to have answered or be in trouble. Says whether all
     /// have.
     ///
     /// # Errors

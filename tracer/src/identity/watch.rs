@@ -15,11 +15,11 @@ use super::{
 };
 
 /// How long all of the first answers may take together.
-const FIRST: Duration = Duration::from_millis(1800);
+const FIRST: Duration = Duration::from_millis(4500);
 
 /// How long the first round goes into details. What is left then has its names from the list, and
 /// its details later.
-const FIRST_DETAILS: Duration = Duration::from_secs(1);
+const FIRST_DETAILS: Duration = Duration::from_millis(2500);
 
 /// How long a later answer may take: nobody waits for it, and a node out of memory is slow.
 const CALL: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use crate::{
 use super::{Scope, audit::audit, facts, runtimes, snapshot::Node};
 
 /// How long names are waited for: each runtime has answered by then, or will not.
-const NAMES: Duration = Duration::from_secs(2);
+const NAMES: Duration = Duration::from_secs(5);
 
 /// Looks, asks the runtimes, and judges. Needs a tokio runtime.
 ///

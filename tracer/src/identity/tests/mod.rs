@@ -29,7 +29,7 @@ macro_rules! fixture {
 }
 use fixture;
 
-/// What comes until all have settled. They do within 2 s where the machine has time for them.
+/// What comes until all have settled. They do within 5 s where the machine has time for them.
 #[track_caller]
 fn settled(runtimes: &mut Runtimes) -> impl Future<Output = Vec<Input>> {
     let caller = std::panic::Location::caller();
