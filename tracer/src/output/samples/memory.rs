@@ -91,7 +91,7 @@ pub(in super::super) fn host() -> Finding {
 /// Nothing is known but that somebody was killed.
 pub(in super::super) fn unknown() -> Finding {
     let task = Task { tid: 7, tgid: 7, start: BootTime(0), comm: Comm::default() };
-    Finding { task, home: None, from: nowhere(), to: nowhere(), ..oom(b"/", Kill::default()) }
+    Finding { task, home: None, from: nowhere(), ..oom(b"/", Kill::default()) }
 }
 
 /// `name` wherever somebody else chooses a name, and the widest of figures.
@@ -107,7 +107,7 @@ pub(in super::super) fn hostile(name: &[u8], ran_out: Option<RanOut>) -> Finding
     Finding {
         at: BootTime(u64::MAX),
         task: Task { tid: 1, tgid: u32::MAX, start: BootTime(u64::MAX), comm: Comm::new(name) },
-        to: wide(),
+        from: wide(),
         home: Some(Box::new(hostile_home(name))),
         ..oom(b"", kill)
     }
@@ -125,12 +125,13 @@ pub(in super::super) fn kills() -> impl Iterator<Item = Finding> {
 
 fn oom(at: &[u8], kill: Kill) -> Finding {
     Finding {
-        to: place(12, at),
+        from: place(12, at),
+        to: nowhere(),
         mover: None,
         lost_controllers: vec![],
         home: Some(Box::new(audit::home())),
         kill: Some(Box::new(kill)),
-        ..finding(FindingKind::Oom, b"stress-ng", at, at)
+        ..finding(FindingKind::Oom, b"stress-ng", b"", b"")
     }
 }
 

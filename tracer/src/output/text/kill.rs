@@ -64,7 +64,7 @@ fn victim(finding: &Finding, time: &str) -> Line {
     let room = COLUMNS.saturating_sub(line.width() + lead.len()).min(WHOSE_ROOM);
     let text = match finding.home.as_deref() {
         Some(home) => Some(home::short_in(home, room)),
-        None => is_known(&finding.to).then(|| shorten::place(&finding.to, room)),
+        None => is_known(&finding.from).then(|| shorten::place(&finding.from, room)),
     };
     line.push(palette::PLAIN, text.map(|text| format!("{lead}{text}")).unwrap_or_default());
     line
@@ -110,11 +110,11 @@ fn pod(finding: &Finding, kill: &Kill) -> Option<String> {
 /// Where the victim was, if it had a pod and was not in it.
 fn stray(finding: &Finding, room: usize) -> Option<String> {
     let home = finding.home.as_deref()?;
-    let container = finding.to.container.as_ref();
+    let container = finding.from.container.as_ref();
     let is_in = container.is_some_and(|it| home::is_at(&home.container, it));
     let lead = "it was outside, in ";
-    let place = || shorten::place(&finding.to, room.saturating_sub(lead.len()));
-    (is_known(&finding.to) && !is_in).then(|| format!("{lead}{}", place()))
+    let place = || shorten::place(&finding.from, room.saturating_sub(lead.len()));
+    (is_known(&finding.from) && !is_in).then(|| format!("{lead}{}", place()))
 }
 
 fn node(memory: &NodeMemory) -> String {
