@@ -56,6 +56,29 @@ mod tests {
         check(b"4:cpu", None);
     }
 
+    /// Where the incident's container had its first process, a service of that, and a command that
+    /// was run in it: the controllers that systemd takes along tell another story than the rest.
+    #[test]
+    fn each_hierarchy_tells_its_own_story() {
+        let files: [&[u8]; 3] = [
+            include_bytes!("../../../tests/fixtures/incident-hybrid-5.10/init-cgroup"),
+            include_bytes!("../../../tests/fixtures/incident-hybrid-5.10/service-cgroup"),
+            include_bytes!("../../../tests/fixtures/incident-hybrid-5.10/exec-cgroup"),
+        ];
+        let places = |file: &'static [u8], name: &str| {
+            let mut lines = parse(file).map(Option::unwrap);
+            let path = lines.find(|line| line.name == name.as_bytes()).unwrap().path;
+            std::str::from_utf8(path).unwrap()
+        };
+        let pods = |path: &str| path.starts_with("/kubepods/burstable/pod5f3a9c1e-");
+        let [init, service, exec] = files;
+        let leaky = "/system.slice/containerd.service/system.slice/leaky.service";
+        assert_eq!((places(init, "memory"), places(service, "memory")), ("/", leaky));
+        assert!(pods(places(exec, "memory")));
+        assert!(files.into_iter().all(|file| pods(places(file, "freezer"))));
+        assert_eq!(places(exec, ""), "/system.slice/containerd.service");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in any::<Vec<u8>>()) {

@@ -215,6 +215,21 @@ mod tests {
         path.iter().flat_map(escaped).collect()
     }
 
+    /// From the incident's container: its first process sees `/sys/fs/cgroup` read-only, and all
+    /// below it is for writing.
+    #[test]
+    fn a_read_only_folder_of_writable_hierarchies() {
+        let mounts =
+            parse(include_bytes!("../../../tests/fixtures/incident-hybrid-5.10/init-mountinfo"));
+        assert_eq!((mounts.list.len(), mounts.malformed), (26, 0));
+        let top = mounts.list.iter().find(|it| it.point.ends_with("sys/fs/cgroup")).unwrap();
+        assert!(!top.writable && *top.kind == *b"tmpfs");
+        for name in ["", "memory", "cpu,cpuacct", "name=systemd"] {
+            let mount = mounts.list.iter().find(|it| it.shows(name)).unwrap();
+            assert!(mount.writable && *mount.root == *b"/", "{name}: {mount:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_or_counted(bytes in any::<Vec<u8>>()) {

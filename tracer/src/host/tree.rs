@@ -171,6 +171,21 @@ mod tests {
         assert_eq!(scan, TreeScan { cgroups: 6, vanished: 0, unread: 0 });
     }
 
+    /// The memory hierarchy of the incident's node, where a pod's service has its own cgroup.
+    #[test]
+    fn a_service_outside_is_found() {
+        let tree = include_str!("../../../tests/fixtures/incident-hybrid-5.10/tree");
+        let memory = tree.lines().filter_map(|line| line.strip_prefix("/sys/fs/cgroup/memory"));
+        let expected: Vec<_> =
+            memory.map(|path| if path.is_empty() { "/" } else { path }).collect();
+        let grown =
+            expected.iter().fold(Tree::new().dir("r"), |tree, path| tree.dir(&format!("r{path}")));
+        let (paths, _) = walked(&grown.path("r"));
+        assert_eq!(paths, expected);
+        let leaky = "/system.slice/containerd.service/system.slice/leaky.service";
+        assert!(paths.iter().any(|path| path == leaky));
+    }
+
     #[test]
     fn what_lies_too_deep_is_counted() {
         let tree = Tree::new().dir(&format!("r{}", "/d".repeat(DEPTH + 2)));

@@ -39,3 +39,38 @@ pub(super) fn driver(info: &BTreeMap<String, String>) -> Option<String> {
 fn json(info: &BTreeMap<String, String>, key: &str) -> Value {
     info.get(key).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: &str = "/kubepods/burstable/pod5f3a9c1e-0b7d-4c55-9a42-d3e8f1b2c6a7";
+
+    fn read(text: &str) -> ContainerFacts {
+        let mut facts = ContainerFacts::default();
+        add(&mut facts, &[("info".to_owned(), text.to_owned())].into());
+        facts
+    }
+
+    /// As containerd 1.4 of the incident's node said it.
+    #[test]
+    fn a_container_of_a_real_node() {
+        let container =
+            read(include_str!("../../../../tests/fixtures/incident-hybrid-5.10/container.json"));
+        let id = "8bbd2310069bff37e1a3bf9896e195b4979fcd52f4aeba51dbe3871f8343c76a";
+        assert_eq!(container.cgroup.as_deref(), Some(format!("{POD}/{id}").as_bytes()));
+        assert_eq!((container.pid, container.memory_limit), (Some(210), Some(512 << 20)));
+        let sandbox =
+            read(include_str!("../../../../tests/fixtures/incident-hybrid-5.10/sandbox.json"));
+        assert!(sandbox.cgroup.unwrap().starts_with(POD.as_bytes()));
+        assert_eq!((sandbox.pid, sandbox.memory_limit), (Some(178), None));
+    }
+
+    /// It does not show what it was told of its driver.
+    #[test]
+    fn the_driver_of_a_real_node_is_not_known() {
+        let config =
+            include_str!("../../../../tests/fixtures/incident-hybrid-5.10/config.json").to_owned();
+        assert_eq!(driver(&[("config".to_owned(), config)].into()), None);
+    }
+}
