@@ -195,7 +195,9 @@ impl Engine {
         for (witness, other) in said {
             if is_same_unit(&container, other) {
                 container.pod_uid = container.pod_uid.or_else(|| other.pod_uid.clone());
-                let id = || other.container_id.clone();
+                // What all containers of a pod share names none of them, though the one that was
+                // seen in it may be the pod's sandbox alone.
+                let id = || other.container_id.clone().filter(|_| !is_support(*witness));
                 container.container_id = container.container_id.or_else(id);
             } else if !is_support(*witness) {
                 is_sure = false;

@@ -93,6 +93,24 @@ fn a_shim_tells_where_nothing_is_left_inside() {
 }
 
 #[test]
+fn what_a_pod_shares_names_no_container() {
+    on(
+        v2(),
+        V2,
+        "seen 50 0=/system.slice pid=1 mnt=1 net=1 shim=$a
+         seen 55 0=/kubepods/$A/$a by=50 pid=5 mnt=5 net=7
+         seen 60 0=/init.scope by=50 pid=7 mnt=7 net=7
+         audit
+         end",
+        "audit
+         out -/- $A/-, inside ?: /init.scope=?
+         60 v2 /kubepods/$A -> /init.scope, ?/?/? -> ?/?/?
+         by [Net, Ancestry]
+         Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
+    );
+}
+
+#[test]
 fn a_runtime_tells_whose_its_first_processes_are() {
     on(
         v2(),
