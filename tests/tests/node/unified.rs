@@ -1,6 +1,8 @@
 //! Pods of containerd on v2: their names, a container that moves itself out, a process that one
 //! bears outside, and systemd in a container where the tree is no longer fenced.
 
+use std::thread;
+
 use rustix::mount::{MountFlags, mount_remount};
 use truant_tests::{
     Ran, Watch,
@@ -77,12 +79,14 @@ pub(super) fn born_outside_by_clone3() -> Ran {
     let scene = Scene::start(&cri, Driver::Cgroupfs, ("bearer", UID), &plan);
     let watch = Watch::start(&[]);
     let own = std::env::current_exe().expect("the binary has a path");
-    scene.shell(&format!(
+    let line = format!(
         "mkdir {TREE}/nursery; (echo 'fork wait 1048576 {TREE}/nursery'; sleep 7919) | \
-         TRUANT_TEST_CHILD=1 {} >/tmp/answer 2>&1 &
-         until grep -q ok /tmp/answer; do sleep 0.2; done",
+         TRUANT_TEST_CHILD=1 {}",
         own.display(),
-    ));
+    );
+    let container = scene.container.clone();
+    // Ends with the pod.
+    thread::spawn(move || container.exec(&["/bin/sh", "-c", &line]));
     assert!(watch.wait_for(|line| line["kind"] == "born_outside"), "{:#?}", watch.so_far());
     let lines = watch.stop();
     let born = lines.finding("born_outside");
