@@ -132,7 +132,7 @@ impl Engine {
             let seat = number.and_then(|number| clues.seats.get(&(witness, number)));
             said.extend(seat.cloned().flatten().map(|container| (witness, container)));
         }
-        let above = self.homes.ancestors(pid).find_map(|pid| self.of_ancestor(pid, clues));
+        let above = self.homes.ancestors(pid).find_map(|above| self.of_ancestor(pid, above, clues));
         said.extend(above.map(|container| (Witness::Ancestry, container)));
         said.sort_by_key(|(witness, _)| *witness);
         said.dedup();
@@ -174,17 +174,25 @@ impl Engine {
         by_path.or_else(|| is_pods.then(|| roster::named(facts)))
     }
 
-    fn of_ancestor(&self, pid: u32, clues: &Clues) -> Option<Container> {
-        let own = || self.homes.claim(pid).map(|claim| (*claim.container).clone());
+    fn of_ancestor(&self, pid: u32, above: u32, clues: &Clues) -> Option<Container> {
+        let own = || self.homes.claim(above).map(|claim| (*claim.container).clone());
         let watched = || {
-            let id = self.homes.monitors(pid)?;
+            let id = self.homes.monitors(above).filter(|_| self.lives_apart(pid, above))?;
             let by_runtime = || self.guarded_facts(self.homes.roster.of_id(id)?);
             let container = clues.containers.get(id).cloned().or_else(by_runtime)?;
             // A shim watches over all containers of a pod, by the id of the first.
             let container_id = container.container_id.filter(|_| container.pod_uid.is_none());
             Some(Container { container_id, ..container })
         };
-        own().or_else(|| self.by_runtime(pid)).or_else(watched)
+        own().or_else(|| self.by_runtime(above)).or_else(watched)
+    }
+
+    /// Whether a process sees other processes or files than one above it. A shim starts its
+    /// container's first process, and programs of its own for a moment, such as runc.
+    fn lives_apart(&self, pid: u32, above: u32) -> bool {
+        let (one, other) = (self.homes.namespaces(pid), self.homes.namespaces(above));
+        let kinds = [(one.pid, other.pid), (one.mount, other.mount)];
+        kinds.into_iter().any(|(one, other)| one.is_some() && other.is_some() && one != other)
     }
 
     fn weigh(&self, said: &[(Witness, Container)]) -> Option<Home> {

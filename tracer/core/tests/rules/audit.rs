@@ -111,6 +111,20 @@ fn what_a_pod_shares_names_no_container() {
 }
 
 #[test]
+fn a_program_of_the_shim_is_no_containers() {
+    on(
+        v2(),
+        V2,
+        "seen 50 0=/system.slice pid=1 mnt=1 net=1 shim=$a
+         seen 60 0=/system.slice by=50 pid=1 mnt=1 net=1
+         audit
+         end",
+        "audit
+         Clean, 0 moves, 0 unmoved, {}, {}, []",
+    );
+}
+
+#[test]
 fn a_runtime_tells_whose_its_first_processes_are() {
     on(
         v2(),
