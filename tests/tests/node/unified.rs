@@ -89,7 +89,10 @@ pub(super) fn born_outside_by_clone3() -> Ran {
     thread::spawn(move || container.exec(&["/bin/sh", "-c", &line]));
     assert!(watch.wait_for(|line| line["kind"] == "born_outside"), "{:#?}", watch.so_far());
     let lines = watch.stop();
-    let born = lines.finding("born_outside");
+    let born = lines.findings("born_outside")[0];
+    let kinds = lines.of("finding").into_iter().map(|line| text(line, "kind"));
+    // The pod was there before, and could get out.
+    assert_eq!(kinds.collect::<Vec<_>>(), ["exposed", "born_outside"]);
     assert_eq!(text(born, "to"), "/nursery");
     scene.check_home(born);
     lines.assert_status_of_a_busy_node(1);
