@@ -11,8 +11,8 @@ const NODE: &str = "
     scan 0:3 /kubepods/$A
     scan 0:4 /kubepods/$A/$a
     scan 0:9 /leaky.service
-    seen 100 0=/kubepods/$A/$a
-    seen 101 0=/kubepods/$A/$a
+    seen 100 0=/leaky.service
+    seen 101 0=/leaky.service
 ";
 
 #[track_caller]

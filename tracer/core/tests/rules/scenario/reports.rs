@@ -26,7 +26,10 @@ pub(crate) fn line(report: &Report) -> String {
             None => finding(found),
         },
         Report::Charges(ledger) => {
-            let rows = ledger.rows.iter().map(row).chain(ledger.pods.iter().map(pod));
+            // Who pays for a pod that is all inside is in the cgroups' rows.
+            let is_out = |row: &&PodRow| row.payers.iter().any(|payer| !payer.guarded);
+            let pods = ledger.pods.iter().filter(is_out).map(pod);
+            let rows = ledger.rows.iter().map(row).chain(pods);
             std::iter::once("ledger\n".into()).chain(rows).collect()
         }
         Report::Audit(it) => audit(it),
