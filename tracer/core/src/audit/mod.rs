@@ -22,6 +22,10 @@ use strays::Stray;
 /// Most of each kind of fact that is kept: the cgroups of the biggest node, and then some.
 const MAX_FACTS: usize = 1 << 17;
 
+/// Who was started so little time ago, in nanoseconds, may be on its way into a pod: a runtime
+/// takes a process into one hierarchy after the other.
+const ON_THE_WAY: u64 = 2_000_000_000;
+
 /// The oldest processes of a pid namespace: its first one is among them, if it lives.
 const MAX_PEERS: usize = 8;
 
@@ -210,8 +214,12 @@ impl Engine {
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
         let clues = self.clues();
-        let (sure, unsure): (Vec<_>, Vec<_>) =
-            self.find_strays(&clues).into_iter().partition(|stray| stray.home.is_sure);
+        let is_there = |stray: &Stray| stray.task.start.0.saturating_add(ON_THE_WAY) <= at.0;
+        let (sure, unsure): (Vec<_>, Vec<_>) = self
+            .find_strays(&clues)
+            .into_iter()
+            .filter(is_there)
+            .partition(|stray| stray.home.is_sure);
         let exposed = self.exposures(&clues);
         let audit = Audit {
             at,

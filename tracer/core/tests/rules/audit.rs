@@ -219,6 +219,20 @@ fn who_was_on_the_way_in_is_not_out() {
 }
 
 #[test]
+fn who_was_just_started_may_be_on_the_way_in() {
+    on(
+        v2(),
+        V2,
+        "seen 60 0=/kubepods/$A/$a by=1 pid=7 mnt=7 net=7
+         seen 61@99 0=/system.slice by=60 pid=7 mnt=7 net=7
+         audit
+         end",
+        "audit
+         Clean, 0 moves, 0 unmoved, {}, {}, []",
+    );
+}
+
+#[test]
 fn who_is_out_and_comes_back_is_no_news_twice() {
     on(
         v1(),

@@ -32,6 +32,9 @@ use truant_core::{
     input::{ChargeDelta, Counter, Input, LossCause, Usage},
 };
 
+/// When an audit is: long after tasks were started, unless they say otherwise.
+const AUDITED: BootTime = BootTime(100_000_000_000);
+
 /// Who moves tasks.
 const MOVER: Actor = Actor { pid: 7, comm: Comm(*b"mover\0\0\0\0\0\0\0\0\0\0\0") };
 
@@ -70,7 +73,7 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
             audit::view(small(pid), init, [cgroups, mount], mounts)
         }
         ["unseen", what] => audit::unseen(what),
-        ["audit"] => Input::Audited { at },
+        ["audit"] => Input::Audited { at: AUDITED },
         ["kill", pid] => Input::OomKill { at, pid: small(pid) },
         [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
             at,
