@@ -141,6 +141,7 @@ impl Engine {
         let Transit { task, hierarchy, born, .. } = transit;
         let step = Step {
             born,
+            counts: self.judged().contains(&hierarchy),
             was_out: self.findings.is_out(&task, hierarchy),
             from: (&transit.from, self.guard.root(from)),
             to: (&transit.to, self.guard.root(to)),

@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// The hierarchies that count, the weightiest first.
-    pub(super) fn judged(&self) -> Vec<HierarchyId> {
+    pub(crate) fn judged(&self) -> Vec<HierarchyId> {
         let mut judged = Vec::new();
         for controller in JUDGED {
             if let Some(id) = self.tree.hierarchy_with(controller)

@@ -24,6 +24,8 @@ const MAX_OUT: usize = 1 << 16;
 pub(crate) struct Step<'a> {
     /// Whether it was born there; otherwise it was moved.
     pub(crate) born: bool,
+    /// Whether limits and accounts hang on the hierarchy.
+    pub(crate) counts: bool,
     /// Whether it was found outside before.
     pub(crate) was_out: bool,
     /// Where it was, and the length of the guarded root's path.

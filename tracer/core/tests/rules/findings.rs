@@ -356,3 +356,12 @@ fn a_renamed_cgroup_goes_by_its_new_name() {
          Found, 1 moves, 1 unmoved, {Left: 1}, {}, []",
     );
 }
+
+#[test]
+fn out_of_a_pod_into_its_slice_counts_where_limits_hang_on_it() {
+    let moves = |hierarchy: u32, from: u32| {
+        format!("seen 100 {hierarchy}=/kubepods/$A\nmove 100 {from} {hierarchy}:{}", from - 1)
+    };
+    on_v1(&moves(4, 4), "Moved 100 memory /kubepods/$A -> /kubepods by 7");
+    on_v1(&moves(1, 3), "");
+}

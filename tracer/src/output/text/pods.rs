@@ -18,7 +18,9 @@ const POD_ROOM: usize = 32;
 
 /// The lines for the pods of `ledger` that charged something outside, if there are any.
 pub(super) fn lines(ledger: &Ledger) -> Vec<Line> {
-    let pods: Vec<&PodRow> = ledger.pods.iter().filter(|pod| !outside(pod).is_empty()).collect();
+    // What a process frees, another one may have charged before: less than nothing says nothing.
+    let holds = |pod: &&PodRow| pod.net(false) > 0 && !outside(pod).is_empty();
+    let pods: Vec<&PodRow> = ledger.pods.iter().filter(holds).collect();
     let (shown, hidden) = pods.split_at(PODS.min(pods.len()));
     let plain = |text: String| {
         let mut line = Line::new();
