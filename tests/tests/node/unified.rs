@@ -1,7 +1,7 @@
 //! Pods of containerd on v2: their names, a container that moves itself out, a process that one
 //! bears outside, and systemd in a container where the tree is no longer fenced.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use rustix::mount::{MountFlags, mount_remount};
 use truant_tests::{
@@ -19,6 +19,9 @@ const UID: &str = "2b4d6f80-1a3c-4e5f-8a9b-c0d1e2f3a4b5";
 
 /// Where a container goes that moves itself.
 const RUNAWAY: &str = "/runaway";
+
+/// When a runtime has told of a new container, on an emulated node too.
+const NAMED: Duration = Duration::from_secs(5);
 
 /// The mount of v2.
 const TREE: &str = "/sys/fs/cgroup";
@@ -44,6 +47,8 @@ fn moves_itself(driver: Driver) -> Ran {
     let pid = scene.container.pid();
     let inside = Process::of(pid).expect("it runs").memory_cgroup().to_owned();
     assert!(inside.contains(&scene.container.id), "{inside}");
+    // A runtime that is busy takes a moment to tell the names of what it has just started.
+    thread::sleep(NAMED);
     scene.shell("touch /tmp/go");
     until("the container is outside", || {
         Process::of(pid).filter(|it| it.memory_cgroup() == RUNAWAY)
