@@ -135,7 +135,6 @@ fn the_ledger_is_a_table_in_order_of_change() {
   …/pod0f3c1a52…/9f8e7d6c…                    2.9 MiB  +4.0 KiB  −8.0 KiB      1234 stress-ng
   pods that charged outside, charged less uncharged since tracing began:
     default/dev-env: 14.0 MiB inside, 207 MiB outside: …/leaky.service 206 MiB, /init.scope 1.0 MiB
-    pod 7b2e9d10…: 512 MiB inside, −1.0 MiB outside: / −1.0 MiB
 ");
 }
 
