@@ -62,6 +62,8 @@ pub(crate) struct Session {
     node: Node,
     runtimes: Runtimes,
     audited: bool,
+    /// Whether the audit waits as long as it may.
+    audits_late: bool,
     // Detaches all when dropped.
     _tracer: Tracer,
 }
@@ -98,6 +100,7 @@ impl Session {
             node,
             runtimes,
             audited: false,
+            audits_late: false,
             probe_log: settings
                 .hooks
                 .log
@@ -162,10 +165,12 @@ impl Session {
     fn audit_in_time(&mut self, start: Instant, route: &mut Route) -> Result<()> {
         let [soonest, latest] = AUDIT_AFTER;
         let waited = start.elapsed();
-        if waited >= latest || (waited >= soonest && self.runtimes.is_settled()) {
-            self.audit(route)?;
+        let can_be_soon = !self.audits_late && waited >= soonest && self.runtimes.is_settled();
+        if self.audited || !(can_be_soon || waited >= latest) {
+            return Ok(());
         }
-        Ok(())
+        self.audits_late = waited < latest && route.engine().judged_from(clock::now()).is_some();
+        if self.audits_late { Ok(()) } else { self.audit(route) }
     }
 
     fn audit(&mut self, route: &mut Route) -> Result<()> {

@@ -8,7 +8,12 @@ mod exposure;
 mod limits;
 mod strays;
 
-use alloc::{boxed::Box, collections::BTreeMap, collections::BTreeSet, vec::Vec};
+use alloc::{
+    borrow::ToOwned as _,
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use crate::{
     engine::Engine,
@@ -111,6 +116,11 @@ impl Gathered {
     }
 }
 
+/// From when on a task is where it stays, if nobody moves it again.
+fn settled(task: &Task) -> BootTime {
+    BootTime(task.start.0.saturating_add(ON_THE_WAY))
+}
+
 fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, new: impl IntoIterator<Item = (K, V)>) {
     for (key, value) in new {
         if map.len() < MAX_FACTS || map.contains_key(&key) {
@@ -126,6 +136,14 @@ impl Engine {
         let clues = self.clues();
         let pids: BTreeSet<u32> = self.find_strays(&clues).iter().map(|it| it.task.tgid).collect();
         pids.into_iter().collect()
+    }
+
+    /// When those who seem to be out at `at` can be told from those who are on their way into a
+    /// pod, if that is later.
+    pub fn judged_from(&self, at: BootTime) -> Option<BootTime> {
+        let strays = self.find_strays(&self.clues());
+        let settled = strays.iter().map(|stray| settled(&stray.task)).max();
+        settled.filter(|settled| *settled > at)
     }
 
     /// A process of each container, to be asked what it sees, and some of those in its pid
@@ -214,12 +232,11 @@ impl Engine {
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
         let clues = self.clues();
-        let is_there = |stray: &Stray| stray.task.start.0.saturating_add(ON_THE_WAY) <= at.0;
-        let (sure, unsure): (Vec<_>, Vec<_>) = self
-            .find_strays(&clues)
-            .into_iter()
-            .filter(is_there)
-            .partition(|stray| stray.home.is_sure);
+        let (strays, unsettled): (Vec<_>, Vec<_>) =
+            self.find_strays(&clues).into_iter().partition(|stray| settled(&stray.task) <= at);
+        self.leave_out(&unsettled);
+        let (sure, unsure): (Vec<_>, Vec<_>) =
+            strays.into_iter().partition(|stray| stray.home.is_sure);
         let exposed = self.exposures(&clues);
         let audit = Audit {
             at,
@@ -244,6 +261,19 @@ impl Engine {
         self.gathered.views.clear();
         self.gathered.held.clear();
         self.losses.flush(at, out);
+    }
+
+    /// Says that some were not judged. Of those who were started since tracing began every move is
+    /// known, and told.
+    fn leave_out(&mut self, unsettled: &[Stray]) {
+        let began = self.facts().map(|facts| facts.at).unwrap_or_default();
+        if unsettled.iter().any(|stray| stray.task.start < began) {
+            self.gathered.unseen(Unseen {
+                what: "whether those who have just started are out".to_owned(),
+                why: "they may be on their way into a pod".to_owned(),
+                mend: Some("run truant again, for two seconds or more".to_owned()),
+            });
+        }
     }
 
     /// The places of a task read again: where no events are traced, they count.

@@ -1,7 +1,7 @@
 //! Who is out already, and who could get out, as scenarios: what fooled people, point by point.
 
 use crate::scenario::{check, v1, v2};
-use truant_core::input::Facts;
+use truant_core::{ids::BootTime, input::Facts};
 
 /// A hybrid node as the cgroupfs driver lays it out, after systemd in a container has moved away:
 /// it manages memory and leaves cpu alone.
@@ -229,6 +229,21 @@ fn who_was_just_started_may_be_on_the_way_in() {
          end",
         "audit
          Clean, 0 moves, 0 unmoved, {}, {}, []",
+    );
+}
+
+#[test]
+fn who_started_right_before_tracing_began_is_not_forgotten() {
+    on(
+        Facts { at: BootTime(99_500_000_000), ..v2() },
+        V2,
+        "seen 60 0=/kubepods/$A/$a by=1 pid=7 mnt=7 net=7
+         seen 61@99 0=/system.slice by=60 pid=7 mnt=7 net=7
+         audit
+         end",
+        "audit
+         unseen whether those who have just started are out
+         Inconclusive, 0 moves, 0 unmoved, {}, {}, []",
     );
 }
 
