@@ -1,5 +1,7 @@
 //! What a run of truant said: its JSON lines, and the questions tests have about them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::watch::hooks;
@@ -34,6 +36,15 @@ impl Lines {
     /// The findings of one `kind`.
     pub fn findings(&self, kind: &str) -> Vec<&Value> {
         self.of("finding").into_iter().filter(|line| line["kind"] == kind).collect()
+    }
+
+    /// The findings of one `kind`, each with what its updates added.
+    pub fn latest(&self, kind: &str) -> Vec<&Value> {
+        let key = |it: &Value| ["kind", "pid", "at_ns"].map(|field| it[field].clone());
+        let updates = self.of("update");
+        let latest = |told: &Value| updates.iter().rfind(|it| key(&it["finding"]) == key(told));
+        let with = |told| latest(told).map_or(told, |update| &update["finding"]);
+        self.findings(kind).into_iter().map(with).collect()
     }
 
     /// The only finding there is of what happened, which is of this `kind`.
@@ -134,6 +145,13 @@ impl Lines {
         let status = if only_misses && misses() { 3 } else { status };
         assert_eq!(self.status, Some(status), "lost: {lost:?}; stderr: {}", self.stderr);
     }
+}
+
+/// The hierarchies that a finding is about: from where to where in each, by its name.
+pub fn by_hierarchy(finding: &Value) -> BTreeMap<&str, (&str, &str)> {
+    let also = finding["also"].as_array().expect("a list");
+    let row = |it| (text(it, "hierarchy"), (text(it, "from"), text(it, "to")));
+    std::iter::once(finding).chain(also).map(row).collect()
 }
 
 /// A string field.

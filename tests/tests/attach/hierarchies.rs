@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use truant_tests::{Cgroup, Cgroups, Child, Hierarchy, Ran, Watch, lines::text, node::Named};
+use truant_tests::{Cgroup, Cgroups, Child, Hierarchy, Ran, Watch, lines::by_hierarchy, node::Named};
 
 pub(super) fn every_hierarchy() -> Ran {
     let named = Named::mount("truant-every")?;
@@ -17,18 +17,22 @@ pub(super) fn every_hierarchy() -> Ran {
         scene.outside.take(child.pid());
     }
     let lines = watch.stop();
-    let left = lines.findings("left");
-    let found: BTreeMap<_, _> = left.iter().map(|it| (text(it, "hierarchy"), *it)).collect();
-    assert_eq!((left.len(), found.len()), (scenes.len(), scenes.len()), "{left:#?}");
-    for Scene { cgroups, inside, outside } in &scenes {
-        let name = &*cgroups.hierarchy.name;
-        let found = found[name];
-        assert_eq!((text(found, "from"), text(found, "to")), (&*inside.path, &*outside.path));
-        if !cgroups.hierarchy.is_v2() {
-            // A name is no controller.
-            let controllers: Vec<_> = name.split(',').filter(|it| !it.contains('=')).collect();
-            assert_eq!(found["lost_controllers"], serde_json::json!(controllers));
-        }
+    // A process that leaves is told of once, whatever it leaves.
+    let left = lines.latest("left");
+    assert_eq!((left.len(), lines.findings("left").len()), (1, 1), "{left:#?}");
+    let found = by_hierarchy(left[0]);
+    let paths = |it: &'_ Scene| (it.inside.path.clone(), it.outside.path.clone());
+    let expected: BTreeMap<_, _> =
+        scenes.iter().map(|scene| (&*scene.cgroups.hierarchy.name, paths(scene))).collect();
+    let owned = |(from, to): (&str, &str)| (from.to_owned(), to.to_owned());
+    let found: BTreeMap<_, _> = found.into_iter().map(|(name, it)| (name, owned(it))).collect();
+    assert_eq!(found, expected);
+    let lost = left[0]["lost_controllers"].as_array().expect("a list");
+    let v1 = scenes.iter().map(|scene| &scene.cgroups.hierarchy).filter(|it| !it.is_v2());
+    // A name is no controller.
+    let controllers = v1.flat_map(|it| it.name.split(',')).filter(|it| !it.contains('='));
+    for controller in controllers {
+        assert!(lost.iter().any(|it| it == controller), "{controller}: {lost:?}");
     }
     lines.assert_status(1);
     Ok(())

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
 const CASES: &[Case] = &[
     case("attach::a_process_leaves", moves::a_process_leaves),
     case("attach::a_process_comes_back", moves::a_process_comes_back),
+    case("attach::what_it_charges_outside", moves::what_it_charges_outside),
     case("attach::a_process_moves_on_outside", moves::a_process_moves_on_outside),
     case("attach::a_move_to_where_it_is", moves::a_move_to_where_it_is),
     case("attach::a_move_that_is_refused", moves::a_move_that_is_refused),

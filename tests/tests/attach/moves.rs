@@ -1,5 +1,6 @@
 //! Moves of whole processes by one writer.
 
+use serde_json::Value;
 use truant_tests::{
     Child, Ran,
     lines::{number, text},
@@ -39,6 +40,32 @@ pub(super) fn a_process_comes_back() -> Ran {
     assert!(number(left[0], "at_ns") < number(back[0], "at_ns"));
     assert_eq!(back[0]["lost_controllers"], serde_json::json!([]));
     lines.assert_status(1);
+    Ok(())
+}
+
+/// What it and the children it has there charge is added to what was said, which is not repeated.
+pub(super) fn what_it_charges_outside() -> Ran {
+    const OF_EACH: usize = 8 << 20;
+    const NEAR: u64 = 256 << 10;
+    let mut scene = Scene::of_memory()?;
+    let watch = scene.watch();
+    if watch.polls() {
+        return unmet("polling does not tell processes apart");
+    }
+    scene.outside.take(scene.child.pid());
+    let is_more = |line: &Value| line["type"] == "update";
+    scene.child.touch(OF_EACH);
+    assert!(watch.wait_for(is_more), "{:#?}", watch.so_far());
+    scene.child.fork(None, OF_EACH);
+    let lines = watch.stop();
+    let left = lines.finding("left");
+    let updates = lines.of("update");
+    let last = *updates.last().expect("there is one");
+    assert_eq!(last["finding"], *left, "{last:#}");
+    let outside = number(last, "outside_net_bytes");
+    assert!(outside >= 2 * OF_EACH as u64, "{updates:#?}");
+    let ledger = lines.subtree_net(&scene.outside.path).cast_unsigned();
+    assert!(outside.abs_diff(ledger) <= NEAR, "{outside}, but {ledger} in the ledger");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use truant_tests::{
     Lines, Ran, Watch,
     cri::{Bind, ContainerPlan, PodPlan},
     engines::{self, Driver, Layout, SYSTEMD, containerd, docker, until},
-    lines::{number, text},
+    lines::{by_hierarchy, number, text},
     procs::{Process, held},
     say, watch,
 };
@@ -117,7 +117,7 @@ impl Suspect {
         assert_eq!(innocent.memory_cgroup(), self.inside);
         say(&format!("{worker:?}"));
         assert!(
-            watch.wait_for(|line| line["kind"] == "left" && Self::is_memory(line, self.pid)),
+            watch.wait_for(|line| self.is_left(line) || self.is_left(&line["finding"])),
             "the container's systemd is seen leaving: {:#?}",
             watch.so_far(),
         );
@@ -149,11 +149,25 @@ impl Suspect {
         line["pid"] == pid && hierarchy.split(',').any(|it| it == "memory")
     }
 
+    /// Whether this says that its systemd left the hierarchy of the memory controller.
+    fn is_left(&self, finding: &Value) -> bool {
+        finding["kind"] == "left" && Self::is_memory(finding, self.pid)
+    }
+
     /// What a run said that was there before.
     fn check_before(&self, lines: &Lines, innocent: &Process) {
-        let left = lines.findings("left");
-        let left = left.into_iter().find(|line| Self::is_memory(line, self.pid));
-        let left = left.expect("it was there a moment ago");
+        let left = lines.latest("left").into_iter().filter(|line| line["pid"] == self.pid);
+        let left: Vec<_> = left.collect();
+        // Once, though it leaves four hierarchies and more.
+        assert_eq!(left.len(), 1, "{:#?}", lines.of("finding"));
+        let left = left[0];
+        assert!(self.is_left(left) && by_hierarchy(left).len() > 1, "{left:#}");
+        say(&format!("left: {}", lines.findings("left").len()));
+        let updates = lines.of("update").into_iter().filter(|it| self.is_left(&it["finding"]));
+        let outside = updates.map(|it| it["outside_net_bytes"].as_i64().expect("a number"));
+        // Its services are born to it.
+        let outside = outside.last().expect("what they charged outside is added");
+        assert!(outside >= LEAK.cast_signed(), "{outside}");
         assert_eq!(text(left, "from"), self.inside);
         // It may move on from there.
         assert!(self.init.contains(&text(left, "to")), "{left:#}");

@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 
 use crate::{
     audit::Gathered,
+    episodes::Episodes,
     findings::Findings,
     guard::Guard,
     homes::Homes,
@@ -41,6 +42,7 @@ pub struct Engine {
     pub(crate) gathered: Gathered,
     pub(crate) kills: Kills,
     pub(crate) payers: Payers,
+    pub(crate) episodes: Episodes,
     now: BootTime,
     ended: bool,
 }
@@ -61,6 +63,7 @@ impl Engine {
             return;
         }
         self.now = self.now.max(input.at().unwrap_or_default());
+        self.tell_complete(Some(self.now), out);
         match input {
             Input::Started(facts) => self.start(facts, out),
             Input::Hierarchy(hierarchy) => self.tree.hierarchy(hierarchy),
@@ -84,11 +87,11 @@ impl Engine {
             Input::Unmoved { count } => self.moves.add_unmoved(count),
             Input::Forked { at: _, parent_tid, parent, task } => {
                 self.tasks.forked((parent, parent_tid), &task, None);
-                self.homes.forked(parent, &task);
+                self.forked(parent, &task);
             }
             Input::Born { at, parent_tid, parent, task, from, to } => {
                 self.tasks.forked((parent.pid, parent_tid), &task, Some(to));
-                self.homes.forked(parent.pid, &task);
+                self.forked(parent.pid, &task);
                 self.born(at, task, (from, to), parent, out);
             }
             Input::Exec { at: _, pid, comm } => {
@@ -100,6 +103,7 @@ impl Engine {
                 self.findings.exited(tid, tgid);
                 if tid == tgid {
                     self.homes.exited(tgid);
+                    self.episodes.exited(tgid);
                 }
             }
             Input::Runtime(facts) => self.homes.roster.runtime(*facts),
@@ -113,7 +117,11 @@ impl Engine {
             Input::Unseen(unseen) => self.gathered.unseen(*unseen),
             Input::Audited { at } => self.audited(at, out),
             Input::OomKill { at, pid } => self.killed(at, pid),
-            Input::Charges(deltas) => self.charges(&deltas),
+            Input::Looked { at: _ } => {}
+            Input::Charges(deltas) => {
+                self.tell_complete(None, out);
+                self.charges(&deltas);
+            }
             Input::Skipped { count } => self.book.skipped(count),
             Input::Recounted { counters, during } => {
                 self.book.recount(&self.tree, &counters, &during);
@@ -124,6 +132,7 @@ impl Engine {
                 self.losses.count(LossCause::TotalsFull, full.count() as u64);
             }
             Input::Lost { cause, count } => {
+                self.tell_complete(None, out);
                 self.losses.count(cause, count);
                 self.losses.flush(self.now, out);
             }
@@ -195,7 +204,16 @@ impl Engine {
         self.facts = Some(facts);
     }
 
+    /// A process or a thread is whose its parent is.
+    fn forked(&mut self, parent: u32, task: &Task) {
+        self.homes.forked(parent, task);
+        if task.tid == task.tgid {
+            self.episodes.forked(parent, task.tgid, task.start);
+        }
+    }
+
     fn charges(&mut self, deltas: &[ChargeDelta]) {
+        self.charged_outside(deltas);
         let full = deltas.iter().filter(|delta| !self.book.charge(&self.tree, delta));
         self.losses.count(LossCause::TotalsFull, full.count() as u64);
         for delta in deltas {
@@ -250,7 +268,9 @@ impl Engine {
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.losses.count(LossCause::Recursion, self.book.given_up(false));
+        self.tell_complete(None, out);
         self.tell_kills(out);
+        self.tell_updates(at, false, out);
         let pods = self.pods_and_payers();
         self.gathered.outdate();
         self.homes.end_interval();
@@ -328,6 +348,8 @@ impl Engine {
             self.book.count_unnamed(&self.tree, &mut self.losses, all_known);
         }
         self.losses.flush(at, out);
+        self.tell_complete(None, out);
+        self.tell_updates(at, true, out);
         out.push(Report::Summary(Box::new(self.summary(at))));
     }
 

@@ -173,6 +173,11 @@ pub enum Input {
         /// The victim's process.
         pid: u32,
     },
+    /// All that had happened by then was told: what belongs together is complete.
+    Looked {
+        /// When.
+        at: BootTime,
+    },
     /// Page charges since the last such input, summed.
     Charges(Vec<ChargeDelta>),
     /// What memory cgroups hold, read from their files, where charges cannot be traced.
@@ -224,6 +229,7 @@ impl Input {
             | Self::Exec { at, .. }
             | Self::Exited { at, .. }
             | Self::OomKill { at, .. }
+            | Self::Looked { at }
             | Self::Audited { at }
             | Self::IntervalEnded { at }
             | Self::Ended { at } => Some(*at),

@@ -91,6 +91,8 @@ impl Engine {
                 hierarchy: self.hierarchy_name(self.memory_hierarchy()),
                 from: place,
                 to: Place::unknown(),
+                also: Vec::new(),
+                times: 1,
                 mover: None,
                 lost_controllers: Vec::<String>::new(),
                 home: home.map(Box::new),

@@ -8,6 +8,7 @@ mod audit;
 #[cfg(test)]
 mod bounds;
 mod engine;
+mod episodes;
 pub mod facts;
 mod findings;
 pub mod guard;

@@ -152,16 +152,17 @@ impl Engine {
         let home = self.home_before(&transit);
         let mover_home = self.home(transit.mover.pid, &Clues::default());
         let limits = self.limits_between(hierarchy, transit.from.key, transit.to.key);
-        let hierarchy = self.hierarchy_name(hierarchy);
         let Transit { at, whole_process, from, to, mover, .. } = transit;
-        out.push(Report::Finding(Box::new(Finding {
+        let finding = Finding {
             kind,
             at,
             task,
             whole_process,
-            hierarchy,
+            hierarchy: self.hierarchy_name(hierarchy),
             from,
             to,
+            also: Vec::new(),
+            times: 1,
             mover: Some(mover),
             lost_controllers,
             home: home.map(Box::new),
@@ -169,7 +170,8 @@ impl Engine {
             limits,
             resident: None,
             kill: None,
-        })));
+        };
+        self.found(finding, hierarchy, out);
         Some(kind)
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct AuditOnly(pub(crate) Box<dyn Sink>);
 impl Sink for AuditOnly {
     fn show(&mut self, report: &Report) -> io::Result<()> {
         match report {
-            Report::Finding(_) | Report::Charges(_) => Ok(()),
+            Report::Finding(_) | Report::Update(_) | Report::Charges(_) => Ok(()),
             Report::Header(_) | Report::Audit(_) | Report::Loss { .. } | Report::Summary(_) => {
                 self.0.show(report)
             }

@@ -169,6 +169,7 @@ variants! {
         Exec { at, pid, comm },
         Exited { at, tid, tgid },
         OomKill { at, pid },
+        Looked { at },
         Lost { cause, count },
         IntervalEnded { at },
         Ended { at },

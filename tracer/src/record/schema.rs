@@ -105,6 +105,9 @@ pub(super) enum Input {
         at: u64,
         pid: u32,
     },
+    Looked {
+        at: u64,
+    },
     Charges(Vec<ChargeDelta>),
     Polled(Vec<Usage>),
     Skipped {

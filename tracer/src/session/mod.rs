@@ -287,6 +287,10 @@ fn look(
         }
         route.feed(input)?;
     }
+    // What was read up to here may complete what was read before.
+    if route.engine().is_waiting() {
+        route.feed(Input::Looked { at: clock::now() })?;
+    }
     Ok(())
 }
 

@@ -231,17 +231,21 @@ impl Engine {
 
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        self.tell_complete(None, out);
         let clues = self.clues();
         let (strays, unsettled): (Vec<_>, Vec<_>) =
             self.find_strays(&clues).into_iter().partition(|stray| settled(&stray.task) <= at);
         self.leave_out(&unsettled);
         let (sure, unsure): (Vec<_>, Vec<_>) =
             strays.into_iter().partition(|stray| stray.home.is_sure);
+        // Of who left since tracing began, that was told.
+        let news: Vec<_> =
+            sure.iter().filter(|stray| !self.episodes.is_open(&stray.task)).cloned().collect();
         let exposed = self.exposures(&clues);
         let audit = Audit {
             at,
             runtimes: self.homes.roster.runtimes().to_vec(),
-            pods: self.pods(at, &sure, &clues),
+            pods: self.pods(at, &news, &clues),
             unsure: unsure.iter().map(|stray| self.already_out(at, stray, &clues)).collect(),
             mismatch: self.mismatch(),
             dead: self.dead(),
@@ -249,13 +253,22 @@ impl Engine {
             unseen: core::mem::take(&mut self.gathered.unseen),
             exposed,
         };
+        let processes: BTreeMap<_, _> = audit
+            .pods
+            .iter()
+            .flat_map(|pod| &pod.processes)
+            .map(|it| ((it.task.tgid, it.task.tid), it))
+            .collect();
         for stray in &sure {
+            if let Some(finding) = processes.get(&(stray.task.tgid, stray.task.tid)) {
+                self.episodes.found(finding, &stray.out);
+            }
             self.homes.settle(stray.task.tgid, &stray.home);
             for hierarchy in &stray.out {
                 self.findings.found(&stray.task, *hierarchy);
             }
         }
-        self.findings.add(FindingKind::AlreadyOut, sure.len() as u64);
+        self.findings.add(FindingKind::AlreadyOut, news.len() as u64);
         self.findings.add(FindingKind::Exposed, audit.exposed.len() as u64);
         out.push(Report::Audit(Box::new(audit)));
         self.gathered.views.clear();

@@ -14,7 +14,7 @@ use crate::{
     ids::{BootTime, CgroupKey, HierarchyId, Task},
     path::Container,
     places::{self, Places},
-    report::{Finding, FindingKind, Home, Place, Strays},
+    report::{Also, Finding, FindingKind, Home, Place, Strays},
 };
 
 /// A task that is out.
@@ -78,6 +78,8 @@ impl Engine {
             hierarchy: self.hierarchy_name(main),
             from: self.home_place(task, main, home, clues),
             to,
+            also: out.iter().skip(1).map(|id| self.also(stray, *id, clues)).collect(),
+            times: 1,
             mover: None,
             lost_controllers,
             home: Some(home.clone().into()),
@@ -85,6 +87,15 @@ impl Engine {
             limits: Some(self.limit_change(stray, clues)),
             resident: self.gathered.resident.get(&task.tgid).copied(),
             kill: None,
+        }
+    }
+
+    fn also(&self, stray: &Stray, hierarchy: HierarchyId, clues: &Clues) -> Also {
+        let spot = self.tasks.spot(&stray.task, hierarchy);
+        Also {
+            hierarchy: self.hierarchy_name(hierarchy),
+            from: self.home_place(&stray.task, hierarchy, &stray.home, clues),
+            to: spot.map_or_else(Place::unknown, |spot| self.spot_place(hierarchy, spot)),
         }
     }
 

@@ -69,7 +69,6 @@ impl Findings {
         } else if kind == FindingKind::CameBack {
             self.out.remove(&key);
         }
-        *self.counts.entry(kind).or_default() += 1;
         Some((kind, if loses { controllers.to_vec() } else { Vec::new() }))
     }
 
@@ -80,7 +79,7 @@ impl Findings {
         }
     }
 
-    /// Counts findings that were made elsewhere.
+    /// Counts findings that are told.
     pub(crate) fn add(&mut self, kind: FindingKind, count: u64) {
         if count > 0 {
             *self.counts.entry(kind).or_default() += count;

@@ -115,6 +115,24 @@ pub struct Limits {
     pub cpu: Option<Limit>,
 }
 
+impl Limits {
+    /// Those of `other` where these are not known.
+    fn or(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.or(other.memory),
+            pids: self.pids.or(other.pids),
+            cpu: self.cpu.or(other.cpu),
+        }
+    }
+}
+
+impl LimitChange {
+    /// Those of `other`, which is of another hierarchy, where these are not known.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { before: self.before.or(other.before), after: self.after.or(other.after) }
+    }
+}
+
 /// The limits before and after.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct LimitChange {

@@ -18,6 +18,8 @@ pub enum Report {
     Header(Box<Facts>),
     /// Something is wrong, or is right again.
     Finding(Box<Finding>),
+    /// More of a finding that was told.
+    Update(Box<Update>),
     /// Who charged what where in the interval that just ended.
     Charges(Ledger),
     /// Who is out already, who could get out, and where the memory is.
@@ -52,6 +54,11 @@ pub struct Finding {
     pub from: Place,
     /// Where it is now.
     pub to: Place,
+    /// The same of this process in other hierarchies.
+    pub also: Vec<Also>,
+    /// How often, in one hierarchy: threads of the process that were moved one by one, or children
+    /// of one parent that were born in the same cgroup, of which `task` is the first.
+    pub times: u64,
     /// Who did it: the writer of `cgroup.procs`, or the parent that chose the child's cgroup. None
     /// where nobody saw it happen.
     pub mover: Option<Actor>,
@@ -67,6 +74,31 @@ pub struct Finding {
     pub resident: Option<u64>,
     /// What a kill for want of memory was about.
     pub kill: Option<Box<Kill>>,
+}
+
+/// From where to where a task got in one more hierarchy.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Also {
+    /// The hierarchy, named as in the finding.
+    pub hierarchy: String,
+    /// Where it was.
+    pub from: Place,
+    /// Where it is now.
+    pub to: Place,
+}
+
+/// What became of a finding after it was told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Update {
+    /// When.
+    pub at: BootTime,
+    /// The finding with all that is known by now; its time is that of the finding.
+    pub finding: Finding,
+    /// What the process, and those that were born to it since, charged to cgroups outside of the
+    /// guarded subtree, less what they uncharged there, in bytes since the finding.
+    pub outside: i64,
+    /// Whether that was all: they ended, or it is inside again.
+    pub is_over: bool,
 }
 
 /// The kinds of findings.

@@ -20,7 +20,7 @@ pub(crate) const NODE: &str = "
 ";
 
 /// The same pods in three v1 hierarchies, with the same ids for other cgroups.
-const V1_NODE: &str = "
+pub(crate) const V1_NODE: &str = "
     scan 1:1 /
     scan 1:2 /kubepods
     scan 1:3 /kubepods/$A
@@ -137,10 +137,9 @@ fn each_v1_hierarchy_tells_its_own_story() {
          move 100 4 7:3
          move 100 3 7:5
          end",
-        "Left 100 memory /kubepods/$A -> /system.slice by 7 lost memory
-         Left 100 name=systemd /kubepods/$A -> /system.slice by 7
-         Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct
-         Found, 4 moves, 0 unmoved, {Left: 3}, {}, []",
+        "Left 100 memory /kubepods/$A -> /system.slice, name=systemd /kubepods/$A -> /system.slice, \
+         cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
+         Found, 4 moves, 0 unmoved, {Left: 1}, {}, []",
     );
 }
 
@@ -150,10 +149,13 @@ fn back_in_one_hierarchy_is_not_back_in_another() {
         "move 100 4 4:2
          move 100 3 7:5
          move 100 5 7:3
+         look 100000000
+         move 100 3 7:5
          move 100 2 4:4",
-        "Left 100 memory /kubepods/$A -> /system.slice by 7 lost memory
-         Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct
+        "Left 100 memory /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice by 7 \
+         lost memory,cpu,cpuacct
          CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7
+         Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct
          CameBack 100 memory /system.slice -> /kubepods/$A by 7",
     );
 }
@@ -228,9 +230,7 @@ fn a_thread_comes_back_alone_or_with_its_process() {
          thread 100.106 11 0:31
          thread 100.105 31 0:11
          move 100 11 0:13",
-        "Left 100.105 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 7 \
-         lost cpu,memory
-         Left 100.106 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 7 \
+        "Left 100.105 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service, 2 times by 7 \
          lost cpu,memory
          CameBack 100.105 v2 /system.slice/leaky.service -> /kubepods/burstable/$A/$a by 7
          CameBack 100.106 v2 /system.slice/leaky.service -> \

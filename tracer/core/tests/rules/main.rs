@@ -2,6 +2,7 @@
 
 mod audit;
 mod books;
+mod episodes;
 mod findings;
 mod guard;
 mod kills;

@@ -107,6 +107,7 @@ fn rest() -> impl Strategy<Value = Input> {
         2 => any::<u64>().prop_map(|count| Input::Skipped { count }),
         4 => recounted(),
         3 => Just(Input::IntervalEnded { at }),
+        2 => Just(Input::Looked { at: BootTime(1 << 30) }),
         1 => any::<u64>().prop_map(|count| Input::Unmoved { count }),
         1 => any::<u64>().prop_map(|count| Input::Lost { cause: LossCause::RingFull, count }),
         1 => Just(Input::Started(Box::new(v2()))),

@@ -10,7 +10,8 @@ use truant_core::{
     input::{Facts, Hierarchy, Hook, LossCause, Mode, Need, Refusal, Way},
     path::Container,
     report::{
-        Finding, FindingKind, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums, Verdict,
+        Also, Finding, FindingKind, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums,
+        Update, Verdict,
     },
 };
 
@@ -114,6 +115,8 @@ pub(super) fn finding(kind: FindingKind, comm: &[u8], from: &[u8], to: &[u8]) ->
         hierarchy: "memory".to_owned(),
         from: place(11, from),
         to: place(12, to),
+        also: vec![],
+        times: 1,
         mover: Some(Actor { pid: 77, comm: Comm::new(b"systemd") }),
         lost_controllers: vec!["memory".to_owned()],
         home: None,
@@ -122,6 +125,16 @@ pub(super) fn finding(kind: FindingKind, comm: &[u8], from: &[u8], to: &[u8]) ->
         resident: None,
         kill: None,
     }
+}
+
+/// The same in another hierarchy.
+pub(super) fn also(hierarchy: &str) -> Also {
+    Also { hierarchy: hierarchy.to_owned(), from: place(13, b"/a"), to: place(14, b"/b") }
+}
+
+/// What became of a finding.
+pub(super) fn update(finding: Finding, outside: i64, is_over: bool) -> Update {
+    Update { at: BootTime(AT.0 + 5_000_000_000), finding, outside, is_over }
 }
 
 /// A finding in which everything is as wide as it can be.
@@ -134,6 +147,8 @@ pub(super) fn widest(name: &[u8]) -> Finding {
         hierarchy: String::from_utf8_lossy(&long).into_owned(),
         from: place(u64::MAX, &long),
         to: place(u64::MAX, &[b"/kubepods/", long.as_slice(), b"/x"].concat()),
+        also: vec![also(&String::from_utf8_lossy(&long)); 12],
+        times: u64::MAX,
         mover: Some(Actor { pid: u32::MAX, comm: Comm::new(name) }),
         lost_controllers: vec![String::from_utf8_lossy(name).into_owned(); 9],
         ..finding(FindingKind::BornOutside, name, b"", b"")
@@ -243,6 +258,10 @@ pub(super) fn reports() -> Vec<Report> {
     }
     let nowhere = Place { key: None, path: None, container: None };
     find(Finding { from: nowhere.clone(), to: nowhere, ..widest(b"x") });
+    let updates = findings_with_homes().chain(NASTY.map(widest));
+    let figures = [0, -4096, i64::MAX, i64::MIN].into_iter().cycle();
+    let updates = updates.zip(figures).map(|(it, outside)| update(it, outside, outside < 0));
+    reports.extend(updates.map(|it| Report::Update(Box::new(it))));
     reports.extend(findings_with_homes().map(|it| Report::Finding(Box::new(it))));
     reports.extend(memory::kills().map(|it| Report::Finding(Box::new(it))));
     reports.extend(audits().map(|audit| Report::Audit(Box::new(audit))));
@@ -263,6 +282,7 @@ fn findings_with_homes() -> impl Iterator<Item = Finding> {
         mover_home: Some(Box::new(audit::nameless(POD_SYSTEMD))),
         limits: Some(audit::limits()),
         resident: Some(4096),
+        also: vec![also("pids"), also("name=systemd")],
         ..finding(kind, b"stress-ng", CGROUPFS.as_bytes(), b"/init.scope")
     })
 }

@@ -13,8 +13,8 @@ use truant_core::{
 
 use super::{
     COLUMNS, home, limits,
-    line::{Line, palette, width},
-    shorten,
+    line::{Line, clip, palette, tame, width},
+    shorten, size,
 };
 use crate::output::{clock::Clock, names::Named as _};
 
@@ -31,7 +31,8 @@ const HOME_ROOM: usize = 20;
 /// Room for each name where nothing else is left.
 const LEAST_NAME_ROOM: usize = 4;
 
-/// The line for `finding`, and a second one where its home is known and not all of that fits.
+/// The line for `finding`, a second one where its home is known and not all of that fits, and one
+/// more where it is about more than one hierarchy, thread or birth.
 pub(super) fn lines(finding: &Finding, clock: &Clock) -> Vec<Line> {
     let words = words(finding, clock);
     let (from, to) = paths(finding, words.room_left());
@@ -48,14 +49,34 @@ pub(super) fn lines(finding: &Finding, clock: &Clock) -> Vec<Line> {
         .push(palette::PLAIN, words.mover);
     let more = details(finding, named);
     let room = COLUMNS.saturating_sub(line.width() + ", ".len());
+    let mut second = None;
     if !more.is_empty() && width(&more) <= room {
         line.push(palette::WARN, format!(", {more}"));
     } else if !more.is_empty() && finding.home.is_some() {
-        let mut second = Line::new();
-        second.push(palette::WARN, format!("{}{more}", " ".repeat(indent)));
-        return vec![line, second];
+        second = Some(indented(indent, &more));
     }
-    vec![line]
+    let also = also(finding, COLUMNS.saturating_sub(indent)).map(|also| indented(indent, &also));
+    std::iter::once(line).chain(second).chain(also).collect()
+}
+
+/// What else the same finding is about, in at most `room` columns.
+pub(super) fn also(finding: &Finding, room: usize) -> Option<String> {
+    let times = finding.times;
+    let times = (times > 1).then(|| match finding.kind {
+        FindingKind::BornOutside => format!("{} children were born there", size::count(times)),
+        _ => format!("{} threads, one by one", size::count(times)),
+    });
+    let hierarchies = finding.also.iter().map(|also| tame(also.hierarchy.as_bytes()));
+    let hierarchies = hierarchies.collect::<Vec<_>>().join(", ");
+    let hierarchies = (!hierarchies.is_empty()).then(|| format!("also in {hierarchies}"));
+    let parts: Vec<_> = times.into_iter().chain(hierarchies).collect();
+    (!parts.is_empty()).then(|| clip(&parts.join("; "), room))
+}
+
+pub(super) fn indented(indent: usize, text: &str) -> Line {
+    let mut line = Line::new();
+    line.push(palette::WARN, format!("{}{text}", " ".repeat(indent)));
+    line
 }
 
 /// Everything but the paths.
@@ -161,7 +182,7 @@ fn lost(finding: &Finding) -> Option<String> {
     is_new.then(|| format!("lost {}", shorten::name(lost.as_bytes(), COLUMNS)))
 }
 
-fn style(kind: FindingKind) -> Style {
+pub(super) fn style(kind: FindingKind) -> Style {
     match kind {
         FindingKind::Left
         | FindingKind::BornOutside

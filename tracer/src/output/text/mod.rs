@@ -16,6 +16,7 @@ mod pods;
 mod shorten;
 mod size;
 mod summary;
+mod update;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,7 @@ fn lines(report: &Report, clock: &Clock) -> Vec<Line> {
         Report::Header(facts) => header::lines(facts),
         Report::Finding(it) if it.kind == FindingKind::Oom => kill::lines(it, clock),
         Report::Finding(finding) => finding::lines(finding, clock),
+        Report::Update(it) => update::lines(it, clock),
         Report::Charges(ledger) => ledger::lines(ledger, clock),
         Report::Audit(audit) => audit::lines(audit, clock),
         Report::Loss { at, cause, count } => vec![summary::loss(*at, *cause, *count, clock)],

@@ -115,6 +115,43 @@ fn a_finding_says_whose_it_is_and_what_limits_are_lost() {
 }
 
 #[test]
+fn what_belongs_to_a_finding_is_said_with_it_or_added() {
+    let of = |kind| Finding {
+        home: Some(Box::new(audit::home())),
+        limits: Some(audit::limits()),
+        ..samples::finding(kind, b"stress-ng", CGROUPFS.as_bytes(), b"/system.slice/leaky.service")
+    };
+    let also = vec![samples::also("pids"), samples::also("devices"), samples::also("name=systemd")];
+    let left = Finding { also, ..of(FindingKind::Left) };
+    let born = Finding { times: 12, ..of(FindingKind::BornOutside) };
+    let threads = Finding { home: None, limits: None, times: 3, ..left.clone() };
+    let update = |finding, outside, is_over| {
+        Report::Update(Box::new(samples::update(finding, outside, is_over)))
+    };
+    let text: String = [
+        find(left.clone()),
+        find(threads.clone()),
+        update(left, 100 << 20, false),
+        update(born, -4096, true),
+        update(Finding { also: vec![], times: 1, ..threads }, 0, false),
+    ]
+    .map(after_header)
+    .concat();
+    insta::assert_snapshot!(text, @r"
+12:00:00 left 1234 stress-ng memory:default/dev-env/main → /system.slice/leaky.service by 77 systemd
+         memory 512 MiB → none, pids 100 → none
+         also in pids, devices, name=systemd
+12:00:00 left 1234 stress-ng memory:…/pod0f3c1a…/9f8e7d… → /system.slice/leaky.service by 77 systemd
+         3 threads, one by one; also in pids, devices, name=systemd
+12:00:05 still out 1234 stress-ng in …/leaky.service: 100 MiB charged outside since 12:00:00
+         of default/dev-env/main, also in pids, devices, name=systemd
+12:00:05 was out 1234 stress-ng in …/leaky.service: −4.0 KiB charged outside since 12:00:00
+         of default/dev-env/main, 12 children were born there
+12:00:05 still out 1234 stress-ng in /system.slice/leaky.service: 0 B charged outside since 12:00:00
+");
+}
+
+#[test]
 fn controllers_that_the_hierarchy_does_not_name_are_named() {
     let mut finding = samples::finding(FindingKind::Left, b"sh", b"/docker/web", b"/");
     finding.hierarchy = "v2".to_owned();
@@ -299,7 +336,7 @@ fn nothing_is_wider_than_the_screen_or_leaves_its_line() {
         }
         if matches!(report, Report::Finding(_)) {
             let more: Vec<&str> = text.lines().skip(1).collect();
-            let most = if text.contains(" OOM killed ") { 5 } else { 1 };
+            let most = if text.contains(" OOM killed ") { 5 } else { 2 };
             assert!(more.len() <= most && more.iter().all(|it| it.starts_with("    ")), "{text}");
         }
     }

@@ -77,6 +77,7 @@ fn about_sums() -> impl Strategy<Value = Input> {
         (vec(counter(), 0..5), vec(delta(), 0..5))
             .prop_map(|(counters, during)| Input::Recounted { counters, during }),
         (cause(), n64()).prop_map(|(cause, count)| Input::Lost { cause, count }),
+        at().prop_map(|at| Input::Looked { at }),
         at().prop_map(|at| Input::IntervalEnded { at }),
         at().prop_map(|at| Input::Ended { at }),
     ]

@@ -148,6 +148,7 @@ pub(super) fn one_of_each(at: BootTime, key: CgroupKey, task: Task) -> Vec<Input
         Input::NodeMemory(NodeMemory { total: 4096, free: 1024, available: 2048 }),
         unseen(Some("start as root")),
         unseen(None),
+        Input::Looked { at },
         Input::Audited { at },
     ]
 }

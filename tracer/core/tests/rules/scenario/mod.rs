@@ -10,7 +10,7 @@ pub(crate) use inputs::seen;
 
 use truant_core::{
     Engine,
-    ids::HierarchyId,
+    ids::{BootTime, HierarchyId},
     input::{Facts, Hierarchy, Input, Mode},
     report::Report,
 };
@@ -41,6 +41,7 @@ pub(crate) fn run(facts: Facts, inputs: &str) -> String {
     for input in inputs::parse(&replace(inputs, |(short, long)| (short, long))) {
         engine.feed(input, &mut out);
     }
+    engine.feed(Input::Looked { at: BootTime(u64::MAX) }, &mut out);
     let text: String = out.iter().map(reports::line).collect();
     replace(&text, |(short, long)| (long, short))
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! KIND TASK HIERARCHY FROM -> TO by MOVER [lost CONTROLLERS]
+//! KIND TASK HIERARCHY FROM -> TO, HIERARCHY FROM -> TO…, TIMES times by MOVER
+//! update of POD, BYTES outside, over: KIND…
 //! ledger, and below it for each row:
 //! PATH[ guarded][ removed][ polled] SUMS of SUMS, subtree NET[; NAME/PID SUMS of SUMS]…
 //! loss CAUSE COUNT
@@ -25,6 +27,13 @@ pub(crate) fn line(report: &Report) -> String {
             Some(it) => kill(found, it),
             None => finding(found),
         },
+        Report::Update(it) => {
+            let over = if it.is_over { ", over" } else { "" };
+            let names = it.finding.home.as_ref().and_then(|home| home.names.as_ref()?.pod.clone());
+            let names = names.map(|pod| format!(" of {pod}")).unwrap_or_default();
+            let told = finding(&it.finding);
+            format!("update{names}, {} outside{over}: {told}", it.outside)
+        }
         Report::Charges(ledger) => {
             // Who pays for a pod that is all inside is in the cgroups' rows.
             let is_out = |row: &&PodRow| row.payers.iter().any(|payer| !payer.guarded);
@@ -48,9 +57,14 @@ fn finding(found: &Finding) -> String {
         [] => String::new(),
         some => format!(" lost {}", some.join(",")),
     };
-    let (who, from, to, mover) =
-        (who(task), path(from), path(to), mover.map_or(0, |mover| mover.pid));
-    format!("{kind:?} {who} {hierarchy} {from} -> {to} by {mover}{lost}\n")
+    let (who, from, to) = (who(task), path(from), path(to));
+    let mover = mover.map_or(0, |mover| mover.pid);
+    let also = found.also.iter().map(|also| {
+        format!(", {} {} -> {}", also.hierarchy, path(&also.from), path(&also.to))
+    });
+    let also = also.collect::<Vec<_>>().concat();
+    let times = if found.times > 1 { format!(", {} times", found.times) } else { String::new() };
+    format!("{kind:?} {who} {hierarchy} {from} -> {to}{also}{times} by {mover}{lost}\n")
 }
 
 fn audit(audit: &Audit) -> String {

@@ -79,6 +79,8 @@ fn exposed(it: &Exposure, at: BootTime, clock: &Clock) -> wire::Finding<'static>
         to: None,
         to_id: None,
         to_container: None,
+        also: Vec::new(),
+        times: 1,
         mover: None,
         mover_home: None,
         lost_controllers: &[],

@@ -7,7 +7,9 @@ use truant_core::{
     ids::BootTime,
     input::{Facts, Hook, LossCause, Refusal},
     path::Container,
-    report::{Finding, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums},
+    report::{
+        Also, Finding, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums, Update,
+    },
 };
 
 use super::wire::{self, Line};
@@ -19,6 +21,7 @@ pub(super) fn lines<'a>(report: &'a Report, clock: &Clock) -> Vec<Line<'a>> {
     match report {
         Report::Header(facts) => vec![Line::Header(header(facts, clock))],
         Report::Finding(it) => vec![Line::Finding(Box::new(finding(it, clock)))],
+        Report::Update(it) => vec![Line::Update(update(it, clock))],
         Report::Charges(ledger) => {
             let pods = memory::pods(ledger, clock).map(Line::PodRow);
             charges(ledger, clock).map(Line::Charges).chain(pods).collect()
@@ -86,6 +89,8 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         to: path(to),
         to_id: to.key.map(|key| key.id),
         to_container: container(to.container.as_ref()),
+        also: finding.also.iter().map(also).collect(),
+        times: finding.times,
         mover: mover.map(|it| wire::Mover { pid: it.pid, comm: escape(it.comm.as_bytes()) }),
         mover_home: finding.mover_home.as_deref().map(audit::home),
         lost_controllers: &finding.lost_controllers,
@@ -94,6 +99,26 @@ fn finding<'a>(finding: &'a Finding, clock: &Clock) -> wire::Finding<'a> {
         resident_bytes: finding.resident,
         exposure: None,
         kill: finding.kill.as_deref().map(memory::kill),
+    }
+}
+
+fn also(also: &Also) -> wire::Also {
+    wire::Also {
+        hierarchy: escape(also.hierarchy.as_bytes()),
+        from: path(&also.from),
+        from_id: also.from.key.map(|key| key.id),
+        to: path(&also.to),
+        to_id: also.to.key.map(|key| key.id),
+    }
+}
+
+fn update<'a>(update: &'a Update, clock: &Clock) -> wire::Update<'a> {
+    wire::Update {
+        at_ns: update.at.0,
+        time: clock.rfc3339(update.at),
+        outside_net_bytes: update.outside,
+        over: update.is_over,
+        finding: Box::new(Line::Finding(Box::new(finding(&update.finding, clock)))),
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) use self::{
 pub(super) enum Line<'a> {
     Header(Header<'a>),
     Finding(Box<Finding<'a>>),
+    Update(Update<'a>),
     Charges(Charges<'a>),
     #[serde(rename = "pod")]
     PodRow(PodRow),
@@ -85,6 +86,8 @@ pub(super) struct Finding<'a> {
     pub(super) to: Option<String>,
     pub(super) to_id: Option<u64>,
     pub(super) to_container: Option<Container<'a>>,
+    pub(super) also: Vec<Also>,
+    pub(super) times: u64,
     pub(super) mover: Option<Mover>,
     pub(super) mover_home: Option<Home>,
     pub(super) lost_controllers: &'a [String],
@@ -93,6 +96,25 @@ pub(super) struct Finding<'a> {
     pub(super) resident_bytes: Option<u64>,
     pub(super) exposure: Option<Exposure>,
     pub(super) kill: Option<Kill>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Also {
+    pub(super) hierarchy: String,
+    pub(super) from: Option<String>,
+    pub(super) from_id: Option<u64>,
+    pub(super) to: Option<String>,
+    pub(super) to_id: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Update<'a> {
+    pub(super) at_ns: u64,
+    pub(super) time: Option<String>,
+    pub(super) outside_net_bytes: i64,
+    pub(super) over: bool,
+    /// The finding's line as it would be written now.
+    pub(super) finding: Box<Line<'a>>,
 }
 
 #[derive(Debug, Serialize)]

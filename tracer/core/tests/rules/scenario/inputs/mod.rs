@@ -20,6 +20,7 @@
 //! skip COUNT
 //! recount ID=BYTES… [: charges as above]
 //! lost COUNT                         as many events, for want of room in the ring
+//! look AT                            when all that had happened by then was told
 //! tick | end
 //! ```
 
@@ -113,6 +114,7 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
             Input::Polled(vec![Usage { cgroup: number(id), bytes: number(bytes) }])
         }
         ["lost", count] => Input::Lost { cause: LossCause::RingFull, count: number(count) },
+        ["look", at] => Input::Looked { at: BootTime(number(at)) },
         ["tick"] => Input::IntervalEnded { at },
         ["end"] => Input::Ended { at },
         _ => panic!("no such line: {words:?}"),
