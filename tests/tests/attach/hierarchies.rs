@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use truant_tests::{Cgroup, Cgroups, Child, Hierarchy, Ran, Watch, lines::by_hierarchy, node::Named};
+use truant_tests::{
+    Cgroup, Cgroups, Child, Hierarchy, Ran, Watch, lines::by_hierarchy, node::Named,
+};
 
 pub(super) fn every_hierarchy() -> Ran {
     let named = Named::mount("truant-every")?;

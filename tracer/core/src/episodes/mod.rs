@@ -104,9 +104,8 @@ impl Episode {
     /// Whether this is between the same cgroups of its hierarchy.
     fn is_like(&self, new: &Finding) -> bool {
         let Finding { hierarchy, from, to, also, .. } = &self.finding;
-        let is_same = |at: &str, known: [&Place; 2]| {
-            at == new.hierarchy && known == [&new.from, &new.to]
-        };
+        let is_same =
+            |at: &str, known: [&Place; 2]| at == new.hierarchy && known == [&new.from, &new.to];
         let also = also.iter().any(|also| is_same(&also.hierarchy, [&also.from, &also.to]));
         also || is_same(hierarchy, [from, to])
     }

@@ -23,11 +23,8 @@ pub(super) fn lines(update: &Update, clock: &Clock) -> Vec<Line> {
     let indent = width(&time) + 1;
     let state = if update.is_over { "was out" } else { "still out" };
     let comm = shorten::name(it.task.comm.as_bytes(), NAME_ROOM);
-    let figure = format!(
-        ": {} charged outside since {}",
-        size::signed(update.outside),
-        clock.short(it.at)
-    );
+    let figure =
+        format!(": {} charged outside since {}", size::signed(update.outside), clock.short(it.at));
     let mut line = Line::new();
     line.push(palette::FAINT, format!("{time} "))
         .push(finding::style(it.kind), format!("{state} "))

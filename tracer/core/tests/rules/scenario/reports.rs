@@ -59,9 +59,10 @@ fn finding(found: &Finding) -> String {
     };
     let (who, from, to) = (who(task), path(from), path(to));
     let mover = mover.map_or(0, |mover| mover.pid);
-    let also = found.also.iter().map(|also| {
-        format!(", {} {} -> {}", also.hierarchy, path(&also.from), path(&also.to))
-    });
+    let also = found
+        .also
+        .iter()
+        .map(|also| format!(", {} {} -> {}", also.hierarchy, path(&also.from), path(&also.to)));
     let also = also.collect::<Vec<_>>().concat();
     let times = if found.times > 1 { format!(", {} times", found.times) } else { String::new() };
     format!("{kind:?} {who} {hierarchy} {from} -> {to}{also}{times} by {mover}{lost}\n")

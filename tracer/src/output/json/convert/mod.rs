@@ -7,9 +7,7 @@ use truant_core::{
     ids::BootTime,
     input::{Facts, Hook, LossCause, Refusal},
     path::Container,
-    report::{
-        Also, Finding, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums, Update,
-    },
+    report::{Also, Finding, Ledger, LedgerRow, Place, ProcessRow, Report, Summary, Sums, Update},
 };
 
 use super::wire::{self, Line};
