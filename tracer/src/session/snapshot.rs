@@ -74,7 +74,7 @@ impl Node {
         let closed = self.closed.iter().map(|(name, why)| Unseen {
             what: format!("the cgroups of hierarchy {}", if name.is_empty() { "v2" } else { name }),
             why: why.clone(),
-            mend: Some("mount it, or run truant privileged".to_owned()),
+            mend: Some("mount it, or run truant privileged with hostPID: true".to_owned()),
         });
         let elsewhere = (!self.says_where).then(|| Unseen {
             what: "where the running tasks are".to_owned(),

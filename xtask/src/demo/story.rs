@@ -94,7 +94,7 @@ impl<'a> Story<'a> {
             from: self.inside.path.clone(),
             to: self.outside.path.clone(),
             by: self.init.pid(),
-            times: 1,
+            hierarchies: 1,
         });
         // In a v1 hierarchy a child is born where its parent is, and that one counts its memory.
         let payer = if self.node.v2_counts_memory() { &self.outside } else { &self.inside };
@@ -116,7 +116,7 @@ impl<'a> Story<'a> {
             from: from.to_owned(),
             to: to.to_owned(),
             by: self.init.pid(),
-            times: self.inside.all.len(),
+            hierarchies: self.inside.all.len(),
         });
     }
 
