@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
 use core::cmp::Reverse;
 
 use crate::{
-    audit::Gathered,
+    audit::{Gathered, Moment},
     findings::Findings,
     guard::Guard,
     homes::Homes,
@@ -39,6 +39,7 @@ pub struct Engine {
     pub(crate) book: Book,
     pub(crate) homes: Homes,
     pub(crate) gathered: Gathered,
+    pub(crate) moment: Moment,
     pub(crate) kills: Kills,
     pub(crate) payers: Payers,
     now: BootTime,
@@ -61,6 +62,7 @@ impl Engine {
             return;
         }
         self.now = self.now.max(input.at().unwrap_or_default());
+        self.moment.pass(&input);
         match input {
             Input::Started(facts) => self.start(facts, out),
             Input::Hierarchy(hierarchy) => self.tree.hierarchy(hierarchy),

@@ -29,10 +29,15 @@ const MAX_REMOVED: usize = 1 << 16;
 /// A system has a dozen hierarchies; mounting over and over makes new numbers.
 const MAX_HIERARCHIES: usize = 1 << 10;
 
+/// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
+/// container: the first is what a stray is told by where it is out in several.
+const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
+
 /// All hierarchies, each a forest as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     hierarchies: BTreeMap<HierarchyId, Hierarchy>,
+    judged: Vec<HierarchyId>,
     nodes: BTreeMap<CgroupKey, Node>,
     /// The cgroups that can be found by name: those whose directories exist.
     names: BTreeMap<CgroupKey, BTreeMap<Box<[u8]>, u64>>,
@@ -72,6 +77,13 @@ impl Tree {
         if self.hierarchies.len() < MAX_HIERARCHIES || self.hierarchies.contains_key(&hierarchy.id)
         {
             self.hierarchies.insert(hierarchy.id, hierarchy);
+            let mut judged = Vec::new();
+            for id in JUDGED.into_iter().filter_map(|controller| self.hierarchy_with(controller)) {
+                if !judged.contains(&id) {
+                    judged.push(id);
+                }
+            }
+            self.judged = judged;
         }
     }
 
@@ -94,6 +106,11 @@ impl Tree {
     pub(crate) fn hierarchy_with(&self, controller: &str) -> Option<HierarchyId> {
         let has = |it: &&Hierarchy| it.controllers.iter().any(|name| name == controller);
         self.hierarchies.values().find(has).map(|it| it.id)
+    }
+
+    /// The hierarchies that count, the weightiest first.
+    pub(crate) fn judged(&self) -> &[HierarchyId] {
+        &self.judged
     }
 
     /// Adds a cgroup, unless it is known.
@@ -265,6 +282,44 @@ impl Tree {
         let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
         let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
         live.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
+    }
+
+    /// The existing cgroups of a hierarchy with such a name, and their paths.
+    pub(crate) fn with_name(
+        &self,
+        hierarchy: HierarchyId,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> impl Iterator<Item = (u64, Box<[u8]>)> {
+        let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
+        let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
+        let wanted = live.filter(move |(_, node)| is_wanted(&node.name));
+        wanted.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
+    }
+
+    /// Calls `each` with all cgroups that [`Self::existing`] gives, in another order, parents first,
+    /// and at less cost: no path is put together anew.
+    pub(crate) fn walk(&self, hierarchy: HierarchyId, mut each: impl FnMut(u64, &[u8])) {
+        let Some(root) = self.roots.get(&hierarchy) else { return };
+        let mut path = Vec::new();
+        // With the length of the path to the parent.
+        let mut pending = Vec::from([(*root, 0)]);
+        while let Some((id, length)) = pending.pop() {
+            let key = CgroupKey { hierarchy, id };
+            let Some(node) = self.nodes.get(&key) else { continue };
+            path.truncate(length);
+            if node.parent.is_some() {
+                path.push(b'/');
+                path.extend_from_slice(&node.name);
+            }
+            if path.len() > MAX_PATH {
+                continue;
+            }
+            if node.removed.is_none() {
+                each(id, if path.is_empty() { b"/" } else { &path });
+            }
+            let below = self.below.range((key, 0)..=(key, u64::MAX)).rev();
+            pending.extend(below.map(|(_, child)| (*child, path.len())));
+        }
     }
 
     /// How many cgroups, names and removed cgroups there are.

@@ -6,6 +6,7 @@
 mod books;
 mod exposure;
 mod limits;
+mod moment;
 mod strays;
 
 use alloc::{boxed::Box, collections::BTreeMap, collections::BTreeSet, vec::Vec};
@@ -17,6 +18,7 @@ use crate::{
     node::{CgroupLimits, Holding, NodeMemory, Unseen, View},
     report::{Audit, FindingKind, Place, Report},
 };
+pub(crate) use moment::Moment;
 use strays::Stray;
 
 /// Most of each kind of fact that is kept: the cgroups of the biggest node, and then some.
@@ -28,10 +30,6 @@ const ON_THE_WAY: u64 = 2_000_000_000;
 
 /// The oldest processes of a pid namespace: its first one is among them, if it lives.
 const MAX_PEERS: usize = 8;
-
-/// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
-/// container: the first is what a stray is told by where it is out in several.
-const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
 
 /// What was read for an audit.
 #[derive(Debug, Default)]
@@ -123,8 +121,7 @@ impl Engine {
     /// The processes that seem to be out: what is known of them should be read again before they
     /// are judged.
     pub fn strays(&self) -> Vec<u32> {
-        let clues = self.clues();
-        let pids: BTreeSet<u32> = self.find_strays(&clues).iter().map(|it| it.task.tgid).collect();
+        let pids: BTreeSet<u32> = self.all_strays().iter().map(|it| it.task.tgid).collect();
         pids.into_iter().collect()
     }
 
@@ -143,7 +140,7 @@ impl Engine {
         }
         let mut seen = BTreeSet::new();
         let one_of_each = self.homes.claims().filter(|(pid, namespaces, container)| {
-            !self.is_own_pid(*pid) && seen.insert(((*container).clone(), namespaces.mount))
+            !self.is_own_pid(*pid) && seen.insert((&***container, namespaces.mount))
         });
         let with_peers = one_of_each.map(|(pid, namespaces, _)| {
             let peers = peers.get(&namespaces.pid.unwrap_or_default()).into_iter().flatten();
@@ -154,10 +151,9 @@ impl Engine {
 
     /// The cgroups whose limits hold, or should hold, for those who are out, with their paths.
     pub fn to_limit(&self) -> Vec<(CgroupKey, Box<[u8]>)> {
-        let clues = self.clues();
         let mut keys = BTreeSet::new();
-        for stray in self.find_strays(&clues) {
-            for (inside, outside) in self.limited(&stray, &clues) {
+        for stray in self.all_strays() {
+            for (inside, outside) in self.limited(stray, self.clues()) {
                 keys.extend(inside.into_iter().flat_map(|key| self.upwards(key)));
                 keys.extend(outside.into_iter().flat_map(|key| self.upwards(key)));
             }
@@ -203,35 +199,33 @@ impl Engine {
 
     /// The memory cgroups, by id and path, that the books are made of.
     pub fn to_hold(&self) -> Vec<(u64, Box<[u8]>)> {
-        let clues = self.clues();
         let memory = self.memory_hierarchy();
-        let strays = self.find_strays(&clues);
-        let out: BTreeSet<_> = strays.iter().filter_map(|stray| self.charged_at(stray)).collect();
+        let strays = self.all_strays().iter();
+        let out: BTreeSet<_> = strays.filter_map(|stray| self.charged_at(stray)).collect();
         let existing = self.tree.existing(memory);
         existing.filter(|(id, path)| self.guard.root(path).is_some() || out.contains(id)).collect()
     }
 
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
+        let unseen = core::mem::take(&mut self.gathered.unseen);
         let clues = self.clues();
-        let is_there = |stray: &Stray| stray.task.start.0.saturating_add(ON_THE_WAY) <= at.0;
-        let (sure, unsure): (Vec<_>, Vec<_>) = self
-            .find_strays(&clues)
-            .into_iter()
-            .filter(is_there)
-            .partition(|stray| stray.home.is_sure);
-        let exposed = self.exposures(&clues);
+        let is_there = |stray: &&Stray| stray.task.start.0.saturating_add(ON_THE_WAY) <= at.0;
+        let there = self.all_strays().iter().filter(is_there).cloned();
+        let (sure, unsure): (Vec<_>, Vec<_>) = there.partition(|stray| stray.home.is_sure);
+        let exposed = self.exposures(clues);
         let audit = Audit {
             at,
             runtimes: self.homes.roster.runtimes().to_vec(),
-            pods: self.pods(at, &sure, &clues),
-            unsure: unsure.iter().map(|stray| self.already_out(at, stray, &clues)).collect(),
+            pods: self.pods(at, &sure, clues),
+            unsure: unsure.iter().map(|stray| self.already_out(at, stray, clues)).collect(),
             mismatch: self.mismatch(),
             dead: self.dead(),
             books: self.books(&sure),
-            unseen: core::mem::take(&mut self.gathered.unseen),
+            unseen,
             exposed,
         };
+        self.moment.end();
         for stray in &sure {
             self.homes.settle(stray.task.tgid, &stray.home);
             for hierarchy in &stray.out {
