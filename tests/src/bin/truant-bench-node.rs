@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "it says when it is ready, and what went wrong")]
 
 use std::{
+    collections::VecDeque,
     fs,
     io::Error,
     os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
@@ -33,6 +34,12 @@ const CONTAINERS: usize = 3;
 
 /// Of so many cgroups one is a service of the node.
 const SERVICES: usize = 5;
+
+/// First processes of cgroups that are waited for together: each waits for the kernel.
+const AT_ONCE: usize = 64;
+
+/// What each of them says when it is there.
+const READY: &[u8] = b"ready";
 
 /// How long the kernel may take to let a cgroup go after its last process was waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -125,13 +132,7 @@ impl Node {
         let tops: Vec<_> = hierarchies()?.iter().map(|at| at.join(&name)).collect();
         let mut node = Self { tops, made: Vec::new(), first: Vec::new(), cgroups: 0, tasks: 0 };
         node.make(Path::new(""))?;
-        for top in &node.tops {
-            // Without it, nobody can enter a cgroup of v1's cpusets that was just made.
-            let clone = top.join("cgroup.clone_children");
-            if clone.exists() {
-                fs::write(&clone, "1").with_context(|| failed("write", &clone))?;
-            }
-        }
+        node.tops.iter().try_for_each(|top| inherit(top))?;
         Ok(node)
     }
 
@@ -181,17 +182,23 @@ impl Node {
 
     /// Starts `count` processes, as many in each leaf as in any other, but for one.
     fn fill(&mut self, leaves: &[Leaf], count: usize, end: &End) -> Result<()> {
+        let mut starting = VecDeque::new();
         for (index, leaf) in leaves.iter().enumerate() {
             end.check()?;
             let here = count * (index + 1) / leaves.len() - count * index / leaves.len();
             if here > 0 {
                 let doors = self.tops.iter().map(|top| top.join(&leaf.path).join("cgroup.procs"));
                 let doors: Vec<_> = doors.collect();
-                self.first.push(start(&doors, leaf.is_container, here)?);
+                let (first, ready) = start(&doors, leaf.is_container, here)?;
+                self.first.push(first);
                 self.tasks += here;
+                starting.push_back(ready);
+            }
+            if starting.len() > AT_ONCE {
+                starting.pop_front().map_or(Ok(()), |ready| is_ready(&ready))?;
             }
         }
-        Ok(())
+        starting.iter().try_for_each(is_ready)
     }
 
     /// Ends all processes, waits for them, and removes all cgroups.
@@ -222,8 +229,8 @@ impl Drop for Node {
     }
 }
 
-/// Starts the first process of a cgroup, and waits until it and all it starts are there.
-fn start(doors: &[PathBuf], is_container: bool, count: usize) -> Result<Pid> {
+/// Starts the first process of a cgroup, and gives what [`is_ready`] waits for.
+fn start(doors: &[PathBuf], is_container: bool, count: usize) -> Result<(Pid, OwnedFd)> {
     let (ready, tell) = rustix::pipe::pipe()?;
     let parent = std::process::id();
     // SAFETY: this process has one thread, so that its child may do all that it may.
@@ -232,23 +239,27 @@ fn start(doors: &[PathBuf], is_container: bool, count: usize) -> Result<Pid> {
         0 => {
             drop(ready);
             let done = live(parent, doors, is_container, count);
-            let word = done.map_or_else(|error| format!("{error:#}"), |()| "y".to_owned());
-            let _ = rustix::io::write(&tell, word.as_bytes());
+            let word =
+                done.map_or_else(|error| format!("{error:#}").into_bytes(), |()| READY.into());
+            let _ = rustix::io::write(&tell, &word);
             drop(tell);
             asleep()
         }
         number => {
-            drop(tell);
-            let mut word = [0; 256];
-            let len = rustix::io::read(&ready, &mut word)?;
             let pid = Pid::from_raw(number).context("the child has no number")?;
-            if &word[..len] == b"y" {
-                return Ok(pid);
-            }
-            kill_process(pid, Signal::KILL)?;
-            bail!("a process is not ready: {}", String::from_utf8_lossy(&word[..len]))
+            Ok((pid, ready))
         }
     }
+}
+
+/// Waits until the first process of a cgroup, and all that it starts, are there.
+fn is_ready(ready: &OwnedFd) -> Result<()> {
+    let mut word = [0; 256];
+    let len = rustix::io::read(ready, &mut word)?;
+    if word[..len] == *READY {
+        return Ok(());
+    }
+    bail!("a process is not ready: {}", String::from_utf8_lossy(&word[..len]))
 }
 
 /// Goes where it belongs, and starts the others there.
@@ -313,6 +324,24 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
     });
     let points: Vec<_> = points.collect();
     if points.is_empty() { bail!("no cgroups are mounted") } else { Ok(points) }
+}
+
+/// Gives v1's cpusets below this one the CPUs and the memory of the one above, without which nobody
+/// can enter them.
+fn inherit(top: &Path) -> Result<()> {
+    let clone = top.join("cgroup.clone_children");
+    if !clone.exists() {
+        return Ok(());
+    }
+    fs::write(&clone, "1").with_context(|| failed("write", &clone))?;
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let own = top.join(name);
+        if own.exists() {
+            let above = fs::read(top.join("..").join(name))?;
+            fs::write(&own, above).with_context(|| failed("write", &own))?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets cgroups of v2 below this one have the controllers of pods. In v1 they have them as they are.

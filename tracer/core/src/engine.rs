@@ -242,10 +242,13 @@ impl Engine {
     }
 
     /// Paths as the numbers of the cgroups that have them now.
-    pub(crate) fn spots(&self, places: Vec<(HierarchyId, Box<[u8]>)>) -> Vec<(HierarchyId, Spot)> {
-        let spot = |(hierarchy, path): (HierarchyId, Box<[u8]>)| {
-            let known = self.tree.find(hierarchy, &path);
-            (hierarchy, known.map_or_else(|| Spot::Path(path.into()), |key| Spot::Id(key.id)))
+    pub(crate) fn spots(
+        &mut self,
+        places: Vec<(HierarchyId, Box<[u8]>)>,
+    ) -> Vec<(HierarchyId, Spot)> {
+        let spot = |(hierarchy, path)| {
+            let id = self.tree.id_of(hierarchy, path);
+            (hierarchy, id.map_or_else(|path| Spot::Path(path.into()), Spot::Id))
         };
         places.into_iter().map(spot).collect()
     }

@@ -49,6 +49,8 @@ pub(crate) struct Tree {
     removals: u64,
     released: Vec<CgroupKey>,
     released_before: Vec<CgroupKey>,
+    /// In each hierarchy, the path that was found last: tasks of one cgroup are seen in a row.
+    found: BTreeMap<HierarchyId, (Box<[u8]>, u64)>,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl Tree {
         if parent.is_some() != is_name(&name) || parent.is_some_and(|id| !self.fits(key, id)) {
             return Made::Refused;
         }
+        self.found.clear();
         match parent {
             Some(id) => {
                 let parent = CgroupKey { id, ..key };
@@ -135,6 +138,7 @@ impl Tree {
 
     /// Gives a known cgroup another name; whether that is a name.
     pub(crate) fn renamed(&mut self, key: CgroupKey, name: Box<[u8]>) -> bool {
+        self.found.clear();
         let Some(node) = self.nodes.get_mut(&key) else { return is_name(&name) };
         let Some(id) = node.parent.filter(|_| is_name(&name)) else { return false };
         let old = core::mem::replace(&mut node.name, name.clone());
@@ -150,6 +154,7 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&key).filter(|node| node.removed.is_none()) else {
             return;
         };
+        self.found.clear();
         self.removals += 1;
         node.removed = Some(self.removals);
         self.removed.insert((self.removals, key));
@@ -242,6 +247,22 @@ impl Tree {
             at.id = *self.names.get(&at)?.get(name)?;
         }
         Some(at)
+    }
+
+    /// The id of the cgroup that has this path now, or the path.
+    pub(crate) fn id_of(
+        &mut self,
+        hierarchy: HierarchyId,
+        path: Box<[u8]>,
+    ) -> Result<u64, Box<[u8]>> {
+        if let Some((known, id)) = self.found.get(&hierarchy)
+            && *known == path
+        {
+            return Ok(*id);
+        }
+        let Some(key) = self.find(hierarchy, &path) else { return Err(path) };
+        self.found.insert(hierarchy, (path, key.id));
+        Ok(key.id)
     }
 
     /// A cgroup with what its path says.

@@ -200,9 +200,8 @@ fn unit(home: &Container) -> Option<&str> {
 
 /// Whether what is known names no more than what both have in common.
 fn covers(known: &Arc<Container>, other: &Arc<Container>) -> bool {
-    let is_their_pod = known.container_id.is_none()
-        && known.pod_uid.is_some()
-        && known.pod_uid == other.pod_uid;
+    let is_their_pod =
+        known.container_id.is_none() && known.pod_uid.is_some() && known.pod_uid == other.pod_uid;
     Arc::ptr_eq(known, other) || is_their_pod || known == other
 }
 
