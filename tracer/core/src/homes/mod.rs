@@ -3,6 +3,8 @@
 
 mod clues;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use alloc::{
