@@ -50,17 +50,16 @@ pub(super) fn read_start_at(
     buffer: &mut Vec<u8>,
 ) -> Result<(), Errno> {
     let file = openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    buffer.resize(limit, 0);
-    let mut len = 0;
-    while len < limit {
-        match read(&file, &mut buffer[len..]) {
+    buffer.clear();
+    buffer.reserve(limit);
+    while buffer.len() < limit {
+        match read(&file, spare_capacity(buffer)) {
             Ok(0) => break,
-            Ok(count) => len += count,
-            Err(Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
     }
-    buffer.truncate(len);
+    buffer.truncate(limit);
     Ok(())
 }
 

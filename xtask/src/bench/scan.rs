@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{getpriority_process, setpriority_process};
 
 use super::{
     Binaries,
@@ -29,6 +30,9 @@ const TARGET: f64 = 2_000.0;
 /// its namespaces, and what it read of them for the moment of judging.
 const MEMORY_TARGET_KIB: u64 = 96 << 10;
 
+/// The priority of all that is measured, the baselines too: other work on the machine comes after.
+const FIRST: i32 = -20;
+
 /// Where the cgroup file systems are mounted.
 const MOUNTS: &str = "/sys/fs/cgroup";
 
@@ -38,12 +42,15 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
     eprintln!("bench: a node of {CGROUPS} cgroups and {PROCESSES} processes is made");
     let node = Node::start(&binaries.node)?;
     eprintln!("bench: the first look at it");
+    let usual = getpriority_process(None)?;
+    setpriority_process(None, FIRST).context("cannot go before other work")?;
     let (mut bare, mut ps, mut audits) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..turns {
         bare.push(read_bare()?);
         ps.push(usage::run(Command::new("ps").args(["-eo", "pid,cgroup"]))?);
         audits.push(Audit::run(&binaries.truant)?);
     }
+    setpriority_process(None, usual)?;
     node.end()?;
     let peak = audits.iter().map(|audit| audit.ran.peak_kib).max().unwrap_or_default();
     let looks = spread(audits.iter().map(|audit| audit.look));
@@ -60,8 +67,8 @@ fn print(audits: &[Audit], looks: Spread, bare: &[Duration], ps: &[Ran], peak: u
         "On this machine, with {PROCESSES} processes more in {CGROUPS} cgroups of each of its {} \
          hierarchies, most of them those of pods. Median of the turns, in brackets the least and \
          the most; all take turns. Bare: one thread lists the same directories, opens and reads \
-         `cgroup` and `stat` of each process, and throws all away. CPU time is that of the whole \
-         process.",
+         `cgroup` and `stat` of each process, and throws all away. All run before other work on the \
+         machine (nice -20). CPU time is that of the whole process.",
         hierarchies().len()
     );
     let of =
