@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
 use core::cmp::Reverse;
 
 use crate::{
-    audit::Gathered,
+    audit::{Gathered, Moment},
     episodes::Episodes,
     findings::Findings,
     guard::Guard,
@@ -40,6 +40,7 @@ pub struct Engine {
     pub(crate) book: Book,
     pub(crate) homes: Homes,
     pub(crate) gathered: Gathered,
+    pub(crate) moment: Moment,
     pub(crate) kills: Kills,
     pub(crate) payers: Payers,
     pub(crate) episodes: Episodes,
@@ -63,6 +64,7 @@ impl Engine {
             return;
         }
         self.now = self.now.max(input.at().unwrap_or_default());
+        self.moment.pass(&input);
         self.tell_complete(Some(self.now), out);
         match input {
             Input::Started(facts) => self.start(facts, out),
@@ -258,10 +260,13 @@ impl Engine {
     }
 
     /// Paths as the numbers of the cgroups that have them now.
-    pub(crate) fn spots(&self, places: Vec<(HierarchyId, Box<[u8]>)>) -> Vec<(HierarchyId, Spot)> {
-        let spot = |(hierarchy, path): (HierarchyId, Box<[u8]>)| {
-            let known = self.tree.find(hierarchy, &path);
-            (hierarchy, known.map_or_else(|| Spot::Path(path.into()), |key| Spot::Id(key.id)))
+    pub(crate) fn spots(
+        &mut self,
+        places: Vec<(HierarchyId, Box<[u8]>)>,
+    ) -> Vec<(HierarchyId, Spot)> {
+        let spot = |(hierarchy, path)| {
+            let id = self.tree.id_of(hierarchy, path);
+            (hierarchy, id.map_or_else(|path| Spot::Path(path.into()), Spot::Id))
         };
         places.into_iter().map(spot).collect()
     }

@@ -61,9 +61,14 @@ impl Guard {
         let mut end = 0;
         for component in path.split(|byte| *byte == b'/') {
             end += component.len();
-            if !component.is_empty() {
+            // Most guards are the default one, which asks for nothing but the name.
+            if self.is_default() {
+                if is_kubepods(component) {
+                    return Some(end);
+                }
+            } else if !component.is_empty() {
                 components.push(component);
-                if self.ends_root(&components) {
+                if self.patterns.iter().any(|pattern| pattern.ends(&components)) {
                     return Some(end);
                 }
             }
@@ -80,13 +85,6 @@ impl Guard {
     /// Whether `path` is a guarded root itself.
     pub fn is_root(&self, path: &[u8]) -> bool {
         self.root(path) == Some(path.len())
-    }
-
-    fn ends_root(&self, components: &[&[u8]]) -> bool {
-        if self.patterns.is_empty() {
-            return components.last().is_some_and(|name| is_kubepods(name));
-        }
-        self.patterns.iter().any(|pattern| pattern.ends(components))
     }
 }
 

@@ -58,13 +58,16 @@ impl Engine {
         if self.kills.victims.len() >= MAX_KILLS {
             return;
         }
-        let clues = self.clues();
+        let mut clues = self.clues_on(pid);
         let task = self.process(pid);
         let home = self.home(pid, &clues).filter(|home| home.is_sure);
         let key = self.memory_cgroup(&task);
         let memory = self.memory_hierarchy();
         let pod = home.as_ref().map(|home| &home.container);
-        let inside = pod.and_then(|pod| clues.pod_cgroup(memory, pod));
+        let inside = pod.and_then(|pod| {
+            self.note_unit(&mut clues, memory, pod);
+            clues.pod_cgroup(memory, pod)
+        });
         let kill = Kill {
             ran_out: None,
             inside: inside.and_then(|key| self.gathered.held_by(key.id)),
@@ -137,18 +140,18 @@ impl Engine {
 
     fn holders(&self) -> Vec<(Place, u64)> {
         let hierarchy = self.memory_hierarchy();
-        let held: Vec<_> = self.gathered.all_held().collect();
+        let mut held: Vec<_> = self.gathered.all_held().collect();
         let key = |id| CgroupKey { hierarchy, id };
         let above: BTreeSet<_> =
             held.iter().filter_map(|(id, _)| self.tree.parent(key(*id))).collect();
-        let leaves = held.into_iter().filter(|(id, _)| !above.contains(&key(*id)));
-        let places = leaves.map(|(id, bytes)| (self.tree.place(key(id)), bytes));
-        let is_outside =
-            |place: &Place| place.path.as_ref().is_some_and(|path| self.guard.root(path).is_none());
-        let mut holders: Vec<_> = places.filter(|(place, _)| is_outside(place)).collect();
-        holders.sort_by_key(|(_, bytes)| Reverse(*bytes));
-        holders.truncate(HOLDERS);
-        holders
+        held.retain(|(id, _)| !above.contains(&key(*id)));
+        held.sort_by_key(|(_, bytes)| Reverse(*bytes));
+        let is_outside = |(id, _): &(u64, u64)| {
+            let path = self.tree.path(key(*id));
+            path.is_some_and(|path| self.guard.root(&path).is_none())
+        };
+        let outside = held.into_iter().filter(is_outside).take(HOLDERS);
+        outside.map(|(id, bytes)| (self.tree.place(key(id)), bytes)).collect()
     }
 
     fn way(&self, need: Need) -> Option<Way> {

@@ -22,6 +22,12 @@ pub(crate) fn get(places: &Places, hierarchy: HierarchyId) -> Option<&Spot> {
     Some(&places[at].1)
 }
 
+/// Which of the pool's copies this is: two that are in use are equal if their numbers are. It says
+/// nothing once they are given back.
+pub(crate) fn copy(places: &Places) -> usize {
+    Arc::as_ptr(places).addr()
+}
+
 /// Every distinct set of places in use. Whoever takes one gives it back.
 #[derive(Debug, Default)]
 pub(crate) struct Pool(BTreeSet<Places>);

@@ -29,10 +29,15 @@ const MAX_REMOVED: usize = 1 << 16;
 /// A system has a dozen hierarchies; mounting over and over makes new numbers.
 const MAX_HIERARCHIES: usize = 1 << 10;
 
+/// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
+/// container: the first is what a stray is told by where it is out in several.
+const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
+
 /// All hierarchies, each a forest as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     hierarchies: BTreeMap<HierarchyId, Hierarchy>,
+    judged: Vec<HierarchyId>,
     nodes: BTreeMap<CgroupKey, Node>,
     /// The cgroups that can be found by name: those whose directories exist.
     names: BTreeMap<CgroupKey, BTreeMap<Box<[u8]>, u64>>,
@@ -44,6 +49,8 @@ pub(crate) struct Tree {
     removals: u64,
     released: Vec<CgroupKey>,
     released_before: Vec<CgroupKey>,
+    /// In each hierarchy, the path that was found last: tasks of one cgroup are seen in a row.
+    found: BTreeMap<HierarchyId, (Box<[u8]>, u64)>,
 }
 
 #[derive(Debug)]
@@ -72,6 +79,13 @@ impl Tree {
         if self.hierarchies.len() < MAX_HIERARCHIES || self.hierarchies.contains_key(&hierarchy.id)
         {
             self.hierarchies.insert(hierarchy.id, hierarchy);
+            let mut judged = Vec::new();
+            for id in JUDGED.into_iter().filter_map(|controller| self.hierarchy_with(controller)) {
+                if !judged.contains(&id) {
+                    judged.push(id);
+                }
+            }
+            self.judged = judged;
         }
     }
 
@@ -96,6 +110,11 @@ impl Tree {
         self.hierarchies.values().find(has).map(|it| it.id)
     }
 
+    /// The hierarchies that count, the weightiest first.
+    pub(crate) fn judged(&self) -> &[HierarchyId] {
+        &self.judged
+    }
+
     /// Adds a cgroup, unless it is known.
     pub(crate) fn made(&mut self, key: CgroupKey, parent: Option<u64>, name: Box<[u8]>) -> Made {
         if self.nodes.contains_key(&key) {
@@ -104,6 +123,7 @@ impl Tree {
         if parent.is_some() != is_name(&name) || parent.is_some_and(|id| !self.fits(key, id)) {
             return Made::Refused;
         }
+        self.found.clear();
         match parent {
             Some(id) => {
                 let parent = CgroupKey { id, ..key };
@@ -118,6 +138,7 @@ impl Tree {
 
     /// Gives a known cgroup another name; whether that is a name.
     pub(crate) fn renamed(&mut self, key: CgroupKey, name: Box<[u8]>) -> bool {
+        self.found.clear();
         let Some(node) = self.nodes.get_mut(&key) else { return is_name(&name) };
         let Some(id) = node.parent.filter(|_| is_name(&name)) else { return false };
         let old = core::mem::replace(&mut node.name, name.clone());
@@ -133,6 +154,7 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&key).filter(|node| node.removed.is_none()) else {
             return;
         };
+        self.found.clear();
         self.removals += 1;
         node.removed = Some(self.removals);
         self.removed.insert((self.removals, key));
@@ -227,6 +249,22 @@ impl Tree {
         Some(at)
     }
 
+    /// The id of the cgroup that has this path now, or the path.
+    pub(crate) fn id_of(
+        &mut self,
+        hierarchy: HierarchyId,
+        path: Box<[u8]>,
+    ) -> Result<u64, Box<[u8]>> {
+        if let Some((known, id)) = self.found.get(&hierarchy)
+            && *known == path
+        {
+            return Ok(*id);
+        }
+        let Some(key) = self.find(hierarchy, &path) else { return Err(path) };
+        self.found.insert(hierarchy, (path, key.id));
+        Ok(key.id)
+    }
+
     /// A cgroup with what its path says.
     pub(crate) fn place(&self, key: CgroupKey) -> Place {
         let path = self.path(key);
@@ -265,6 +303,44 @@ impl Tree {
         let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
         let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
         live.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
+    }
+
+    /// The existing cgroups of a hierarchy with such a name, and their paths.
+    pub(crate) fn with_name(
+        &self,
+        hierarchy: HierarchyId,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> impl Iterator<Item = (u64, Box<[u8]>)> {
+        let keys = CgroupKey { hierarchy, id: 0 }..=CgroupKey { hierarchy, id: u64::MAX };
+        let live = self.nodes.range(keys).filter(|(_, node)| node.removed.is_none());
+        let wanted = live.filter(move |(_, node)| is_wanted(&node.name));
+        wanted.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
+    }
+
+    /// Calls `each` with all cgroups that [`Self::existing`] gives, in another order, parents first,
+    /// and at less cost: no path is put together anew.
+    pub(crate) fn walk(&self, hierarchy: HierarchyId, mut each: impl FnMut(u64, &[u8])) {
+        let Some(root) = self.roots.get(&hierarchy) else { return };
+        let mut path = Vec::new();
+        // With the length of the path to the parent.
+        let mut pending = Vec::from([(*root, 0)]);
+        while let Some((id, length)) = pending.pop() {
+            let key = CgroupKey { hierarchy, id };
+            let Some(node) = self.nodes.get(&key) else { continue };
+            path.truncate(length);
+            if node.parent.is_some() {
+                path.push(b'/');
+                path.extend_from_slice(&node.name);
+            }
+            if path.len() > MAX_PATH {
+                continue;
+            }
+            if node.removed.is_none() {
+                each(id, if path.is_empty() { b"/" } else { &path });
+            }
+            let below = self.below.range((key, 0)..=(key, u64::MAX)).rev();
+            pending.extend(below.map(|(_, child)| (*child, path.len())));
+        }
     }
 
     /// How many cgroups, names and removed cgroups there are.

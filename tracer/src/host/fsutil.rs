@@ -5,6 +5,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::{
+    buffer::spare_capacity,
     fs::{Mode, OFlags, RawDir, RawDirEntry, openat},
     io::{Errno, read},
     path::Arg,
@@ -24,24 +25,21 @@ pub(super) fn open_dir(at: impl AsFd, name: impl Arg) -> Result<OwnedFd, Errno> 
     openat(at, name, flags, Mode::empty())
 }
 
-/// Replaces what is in `buffer` by the whole of a file.
+/// Replaces what is in `buffer` by the whole of a file that the kernel writes in one piece, as most
+/// of `/proc` and all of a cgroup that is read here: a read that leaves room has reached the end.
 pub(super) fn read_at(at: impl AsFd, name: impl Arg, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    buffer.resize(buffer.capacity().max(1024), 0);
-    let mut len = 0;
+    buffer.clear();
     loop {
-        match read(&file, &mut buffer[len..]) {
-            Ok(0) => break,
-            Ok(count) => len += count,
-            Err(Errno::INTR) => {}
+        if buffer.len() == buffer.capacity() {
+            buffer.reserve(buffer.len().max(1024));
+        }
+        match read(&file, spare_capacity(buffer)) {
+            Ok(_) if buffer.len() < buffer.capacity() => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
-        if len == buffer.len() {
-            buffer.resize(len * 2, 0);
-        }
     }
-    buffer.truncate(len);
-    Ok(())
 }
 
 /// Replaces what is in `buffer` by the beginning of a file, at most `limit` bytes of it.
@@ -52,17 +50,16 @@ pub(super) fn read_start_at(
     buffer: &mut Vec<u8>,
 ) -> Result<(), Errno> {
     let file = openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    buffer.resize(limit, 0);
-    let mut len = 0;
-    while len < limit {
-        match read(&file, &mut buffer[len..]) {
+    buffer.clear();
+    buffer.reserve(limit);
+    while buffer.len() < limit {
+        match read(&file, spare_capacity(buffer)) {
             Ok(0) => break,
-            Ok(count) => len += count,
-            Err(Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
     }
-    buffer.truncate(len);
+    buffer.truncate(limit);
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod memory;
 mod monitors;
 pub(crate) mod mountinfo;
 pub(crate) mod namespaces;
+mod pair;
 pub(crate) mod preflight;
 mod private_mount;
 mod stat;

@@ -6,7 +6,7 @@
 use std::{os::fd::OwnedFd, rc::Rc};
 
 use rustix::{
-    fs::{FileType, Stat, fstat},
+    fs::{AtFlags, FileType, Stat, fstat, statat},
     io::Errno,
 };
 use truant_core::{ids::CgroupKey, input::Input};
@@ -15,6 +15,7 @@ use super::{
     ReadError,
     cgroupfs::CgroupRoot,
     fsutil::{entry_buffer, for_each_entry, is_gone, open_dir},
+    pair,
 };
 
 /// How many levels are walked. One directory is kept open for each.
@@ -40,6 +41,22 @@ struct Pending {
     depth: usize,
 }
 
+/// Walks these hierarchies, one after the other as [`CgroupRoot::walk`] does, and gives the sum.
+pub(crate) fn walk_all(
+    roots: &[CgroupRoot],
+    emit: &mut dyn FnMut(Input),
+) -> Result<TreeScan, ReadError> {
+    let scans = pair::in_order(roots, CgroupRoot::walk, emit);
+    scans.into_iter().try_fold(TreeScan::default(), |sum, scan| {
+        let scan = scan?;
+        Ok(TreeScan {
+            cgroups: sum.cgroups + scan.cgroups,
+            vanished: sum.vanished + scan.vanished,
+            unread: sum.unread + scan.unread,
+        })
+    })
+}
+
 impl CgroupRoot {
     /// Calls `emit` with an [`Input::CgroupMade`] for every cgroup, parents before children.
     pub(crate) fn walk(&self, emit: &mut dyn FnMut(Input)) -> Result<TreeScan, ReadError> {
@@ -51,11 +68,10 @@ impl CgroupRoot {
         walk.scan.cgroups = 1;
         walk.list(&Rc::new(root), self.id, 0).map_err(failed)?;
         while let Some(next) = walk.pending.pop() {
-            match walk.open(&next) {
-                Ok((dir, stat)) => {
+            match walk.enter(&next) {
+                Ok(()) => {
                     walk.scan.cgroups += 1;
                     emit(self.made(next.id, Some(next.parent_id), next.name));
-                    walk.descend(dir, &stat, next.depth);
                 }
                 Err(errno) => walk.count(errno),
             }
@@ -78,25 +94,34 @@ struct Walk {
 }
 
 impl Walk {
-    /// Opens a directory if it is still the one that was listed: another one of its name, or
-    /// another file system mounted on it, is not.
-    fn open(&self, next: &Pending) -> Result<(OwnedFd, Stat), Errno> {
-        let dir = open_dir(&*next.parent, &*next.name)?;
-        let stat = fstat(&dir)?;
-        let same = stat.st_ino == next.id && stat.st_dev == self.device;
-        same.then_some((dir, stat)).ok_or(Errno::NOENT)
+    /// Looks whether a directory is still the one that was listed, and lists it in turn. One with
+    /// two links has no directories in it. Most cgroups are such, and are not even opened.
+    fn enter(&mut self, next: &Pending) -> Result<(), Errno> {
+        let stat = statat(&*next.parent, &*next.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if !self.is_same(&stat, next) {
+            return Err(Errno::NOENT);
+        }
+        if stat.st_nlink != 2 {
+            let dir = self.open(next)?;
+            if next.depth >= DEPTH {
+                self.scan.unread += 1;
+            } else if let Err(errno) = self.list(&Rc::new(dir), next.id, next.depth) {
+                self.count(errno);
+            }
+        }
+        Ok(())
     }
 
-    /// A directory with two links has no directories in it, and cgroups have many files.
-    fn descend(&mut self, dir: OwnedFd, stat: &Stat, depth: usize) {
-        if stat.st_nlink == 2 {
-            return;
-        }
-        if depth >= DEPTH {
-            self.scan.unread += 1;
-        } else if let Err(errno) = self.list(&Rc::new(dir), stat.st_ino, depth) {
-            self.count(errno);
-        }
+    fn open(&self, next: &Pending) -> Result<OwnedFd, Errno> {
+        let dir = open_dir(&*next.parent, &*next.name)?;
+        let stat = fstat(&dir)?;
+        self.is_same(&stat, next).then_some(dir).ok_or(Errno::NOENT)
+    }
+
+    /// Whether it is what was listed: another one of its name, or another file system mounted on
+    /// it, is not.
+    fn is_same(&self, stat: &Stat, next: &Pending) -> bool {
+        stat.st_ino == next.id && stat.st_dev == self.device
     }
 
     /// `d_ino` is the cgroup's id, as the inode number is.

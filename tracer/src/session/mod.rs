@@ -11,7 +11,7 @@ mod settings;
 mod signals;
 mod snapshot;
 
-use std::time::Duration;
+use std::{mem::replace, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use aya::maps::{MapData, RingBuf};
@@ -272,6 +272,7 @@ fn look(
     runtimes: &Runtimes,
     route: &mut Route,
 ) -> Result<()> {
+    let mut held = false;
     for _ in 0..RECORDS_AT_ONCE {
         let Some(record) = ring.next() else { break };
         let input = kernel::decode(&record);
@@ -279,7 +280,8 @@ fn look(
         if !limited.is_empty() {
             route.feed(Input::Limits(node.limits(&limited)))?;
         }
-        if matches!(input, Input::OomKill { .. }) {
+        // A storm of kills is told of at once, and what is held is read at one moment in any case.
+        if matches!(input, Input::OomKill { .. }) && !replace(&mut held, true) {
             hold(host, node, &input, route)?;
         }
         if matches!(input, Input::CgroupMade { .. }) {

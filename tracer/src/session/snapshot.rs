@@ -3,6 +3,8 @@
 //!
 //! Comes after the programs are attached. What the look misses, events tell.
 
+use std::time::Instant;
+
 use anyhow::{Context as _, Result};
 use truant_core::{
     ids::{CgroupKey, HierarchyId},
@@ -10,7 +12,7 @@ use truant_core::{
 };
 
 use crate::{
-    host::{CgroupRoot, Hierarchies, Host, mount_privately},
+    host::{CgroupRoot, Hierarchies, Host, mount_privately, tree::walk_all},
     route::{Route, Stop},
 };
 
@@ -103,11 +105,18 @@ impl Node {
                     fed = route.feed(input);
                 }
             };
-            for root in &self.roots {
-                unread += root.walk(&mut feed)?.unread;
-            }
+            let start = Instant::now();
+            let tree = walk_all(&self.roots, &mut feed)?;
+            let cgroups = start.elapsed();
             let tasks = host.scan_tasks(&mut feed).context("cannot scan the tasks")?;
-            unread += tasks.unread;
+            unread += tree.unread + tasks.unread;
+            log::debug!(
+                "looked at {} cgroups in {} ms, at {} processes in {} ms",
+                tree.cgroups,
+                cgroups.as_millis(),
+                tasks.processes,
+                (start.elapsed() - cgroups).as_millis()
+            );
         }
         unread += nowhere;
         fed?;

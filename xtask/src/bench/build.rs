@@ -8,14 +8,15 @@ use crate::{paths, sh};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds truant and the load.
+/// Builds truant, the load and the busy node.
 pub(super) fn binaries() -> Result<Binaries> {
     let sh = sh::at_root()?;
     let cargo = sh::cargo();
     let target_dir = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| paths::root().join("target"), |dir| paths::root().join(dir));
-    let packages = ["-ptruant", "-ptruant-tests", "--bin=truant", "--bin=truant-bench-load"];
-    cmd!(sh, "{cargo} build --quiet --locked --release --target {TARGET} {packages...}")
+    let packages = ["-ptruant", "-ptruant-tests"];
+    let bins = ["--bin=truant", "--bin=truant-bench-load", "--bin=truant-bench-node"];
+    cmd!(sh, "{cargo} build --quiet --locked --release --target {TARGET} {packages...} {bins...}")
         .arg("--target-dir")
         .arg(&target_dir)
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
@@ -23,5 +24,9 @@ pub(super) fn binaries() -> Result<Binaries> {
         .run()
         .context("cannot build what is to be measured")?;
     let release = target_dir.join(TARGET).join("release");
-    Ok(Binaries { truant: release.join("truant"), load: release.join("truant-bench-load") })
+    Ok(Binaries {
+        truant: release.join("truant"),
+        load: release.join("truant-bench-load"),
+        node: release.join("truant-bench-node"),
+    })
 }

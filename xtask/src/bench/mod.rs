@@ -7,10 +7,12 @@ mod build;
 mod guest;
 mod host;
 mod load;
+mod scan;
 mod script;
 mod start;
 mod table;
 mod tracer;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -44,12 +46,15 @@ enum Section {
     Host,
     /// Time to start, memory and size on this machine.
     Start,
+    /// Time and memory of the first look at a busy node, made on this machine.
+    Scan,
 }
 
 /// What is measured, built without the shared libraries that a guest lacks.
 struct Binaries {
     truant: PathBuf,
     load: PathBuf,
+    node: PathBuf,
 }
 
 /// Runs the verb.
@@ -69,6 +74,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if is_wanted(Section::Start) {
         missed.extend(start::run(&binaries, args.quick)?);
+    }
+    if is_wanted(Section::Scan) {
+        missed.extend(scan::run(&binaries, args.quick)?);
     }
     if !missed.is_empty() {
         bail!("targets missed:\n  {}", missed.join("\n  "));

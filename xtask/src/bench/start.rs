@@ -45,10 +45,14 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
         ]),
         row([
             &format!("resident memory after {} s", watched.as_secs()),
-            &format!("{}, at its peak {}", mebibytes(resident << 10), mebibytes(peak << 10)),
+            &format!(
+                "{}, at its peak {}",
+                table::mebibytes(resident << 10),
+                table::mebibytes(peak << 10)
+            ),
             "30.0 MiB",
         ]),
-        row(["release binary, static", &mebibytes(size), "10.0 MiB"]),
+        row(["release binary, static", &table::mebibytes(size), "10.0 MiB"]),
     ];
     table::print("Start, memory and size", CAPTION, &["", "measured", "at most"], &rows);
     let missed = [
@@ -57,19 +61,4 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
         (size > SIZE_TARGET, format!("the binary has {size} bytes")),
     ];
     Ok(missed.into_iter().filter_map(|(is_missed, what)| is_missed.then_some(what)).collect())
-}
-
-fn mebibytes(bytes: u64) -> String {
-    let tenths = (bytes * 10 + (1 << 19)) >> 20;
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mebibytes;
-
-    #[test]
-    fn mebibytes_are_rounded_to_a_tenth() {
-        assert_eq!([0, 5_030_112, 30 << 20].map(mebibytes), ["0.0 MiB", "4.8 MiB", "30.0 MiB"]);
-    }
 }

@@ -26,6 +26,12 @@ pub(super) fn percent(added: Spread) -> String {
     format!("{middle:+.2} % ({least:+.2} to {most:+.2})")
 }
 
+/// Bytes as MiB, rounded to a tenth.
+pub(super) fn mebibytes(bytes: u64) -> String {
+    let tenths = (bytes * 10 + (1 << 19)) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
 fn render(columns: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| {
@@ -53,7 +59,7 @@ fn render(columns: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{percent, render, whole};
+    use super::{mebibytes, percent, render, whole};
     use crate::bench::load::Spread;
 
     #[test]
@@ -62,6 +68,11 @@ mod tests {
             [7.4, 812.0, 4812.4, 1_234_567.0].map(whole),
             ["7", "812", "4,812", "1,234,567"]
         );
+    }
+
+    #[test]
+    fn mebibytes_are_rounded_to_a_tenth() {
+        assert_eq!([0, 5_030_112, 30 << 20].map(mebibytes), ["0.0 MiB", "4.8 MiB", "30.0 MiB"]);
     }
 
     #[test]

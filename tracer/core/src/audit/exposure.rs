@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::{
     engine::Engine,
     homes::Clues,
-    ids::{Comm, HierarchyId, Task},
+    ids::{Comm, Task},
     node::{CgroupMount, View},
     path,
     report::{Exposure, Home, Mismatch},
@@ -14,9 +14,8 @@ use crate::{
 impl Engine {
     /// The containers whose processes could leave by themselves.
     pub(super) fn exposures(&self, clues: &Clues) -> Vec<Exposure> {
-        let judged = self.judged();
         let views = self.gathered.views.values();
-        views.filter_map(|view| self.exposure(view, &judged, clues)).collect()
+        views.filter_map(|view| self.exposure(view, clues)).collect()
     }
 
     /// Whether pods are laid out by the cgroupfs driver on a node run by systemd.
@@ -37,17 +36,19 @@ impl Engine {
         })
     }
 
-    fn exposure(&self, view: &View, judged: &[HierarchyId], clues: &Clues) -> Option<Exposure> {
+    fn exposure(&self, view: &View, clues: &Clues) -> Option<Exposure> {
         let home = self.view_home(view)?;
         // Files of the real root cannot be written by a root of another user namespace.
         if view.host_users == Some(false) {
             return None;
         }
         let is_above = |mount: &&CgroupMount| {
+            if !self.judged().contains(&mount.hierarchy) || !mount.writable || mount.is_fenced {
+                return false;
+            }
             let own = clues.cgroup(mount.hierarchy, &home.container);
             let own = own.and_then(|key| self.tree.path(key));
-            let sees_more = own.is_none_or(|own| !path::is_at_or_below(&mount.root, &own));
-            judged.contains(&mount.hierarchy) && mount.writable && !mount.is_fenced && sees_more
+            own.is_none_or(|own| !path::is_at_or_below(&mount.root, &own))
         };
         let mounts: Vec<_> = view.mounts.iter().filter(is_above).cloned().collect();
         let may_mount_host = view.host_cgroups == Some(true) && view.may_mount == Some(true);

@@ -6,6 +6,7 @@
 mod books;
 mod exposure;
 mod limits;
+mod moment;
 mod strays;
 
 use alloc::{
@@ -22,6 +23,7 @@ use crate::{
     node::{CgroupLimits, Holding, NodeMemory, Unseen, View},
     report::{Audit, FindingKind, Place, Report},
 };
+pub(crate) use moment::Moment;
 use strays::Stray;
 
 /// Most of each kind of fact that is kept: the cgroups of the biggest node, and then some.
@@ -33,10 +35,6 @@ const ON_THE_WAY: u64 = 2_000_000_000;
 
 /// The oldest processes of a pid namespace: its first one is among them, if it lives.
 const MAX_PEERS: usize = 8;
-
-/// The controllers whose limits and accounts count, and in whose hierarchies all runtimes place a
-/// container: the first is what a stray is told by where it is out in several.
-const JUDGED: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "io", "blkio"];
 
 /// What was read for an audit.
 #[derive(Debug, Default)]
@@ -133,16 +131,14 @@ impl Engine {
     /// The processes that seem to be out: what is known of them should be read again before they
     /// are judged.
     pub fn strays(&self) -> Vec<u32> {
-        let clues = self.clues();
-        let pids: BTreeSet<u32> = self.find_strays(&clues).iter().map(|it| it.task.tgid).collect();
+        let pids: BTreeSet<u32> = self.all_strays().iter().map(|it| it.task.tgid).collect();
         pids.into_iter().collect()
     }
 
     /// When those who seem to be out at `at` can be told from those who are on their way into a
     /// pod, if that is later.
     pub fn judged_from(&self, at: BootTime) -> Option<BootTime> {
-        let strays = self.find_strays(&self.clues());
-        let settled = strays.iter().map(|stray| settled(&stray.task)).max();
+        let settled = self.all_strays().iter().map(|stray| settled(&stray.task)).max();
         settled.filter(|settled| *settled > at)
     }
 
@@ -161,7 +157,7 @@ impl Engine {
         }
         let mut seen = BTreeSet::new();
         let one_of_each = self.homes.claims().filter(|(pid, namespaces, container)| {
-            !self.is_own_pid(*pid) && seen.insert(((*container).clone(), namespaces.mount))
+            !self.is_own_pid(*pid) && seen.insert((&***container, namespaces.mount))
         });
         let with_peers = one_of_each.map(|(pid, namespaces, _)| {
             let peers = peers.get(&namespaces.pid.unwrap_or_default()).into_iter().flatten();
@@ -172,10 +168,9 @@ impl Engine {
 
     /// The cgroups whose limits hold, or should hold, for those who are out, with their paths.
     pub fn to_limit(&self) -> Vec<(CgroupKey, Box<[u8]>)> {
-        let clues = self.clues();
         let mut keys = BTreeSet::new();
-        for stray in self.find_strays(&clues) {
-            for (inside, outside) in self.limited(&stray, &clues) {
+        for stray in self.all_strays() {
+            for (inside, outside) in self.limited(stray, self.clues()) {
                 keys.extend(inside.into_iter().flat_map(|key| self.upwards(key)));
                 keys.extend(outside.into_iter().flat_map(|key| self.upwards(key)));
             }
@@ -221,10 +216,9 @@ impl Engine {
 
     /// The memory cgroups, by id and path, that the books are made of.
     pub fn to_hold(&self) -> Vec<(u64, Box<[u8]>)> {
-        let clues = self.clues();
         let memory = self.memory_hierarchy();
-        let strays = self.find_strays(&clues);
-        let out: BTreeSet<_> = strays.iter().filter_map(|stray| self.charged_at(stray)).collect();
+        let strays = self.all_strays().iter();
+        let out: BTreeSet<_> = strays.filter_map(|stray| self.charged_at(stray)).collect();
         let existing = self.tree.existing(memory);
         existing.filter(|(id, path)| self.guard.root(path).is_some() || out.contains(id)).collect()
     }
@@ -232,25 +226,24 @@ impl Engine {
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.tell_complete(None, out);
+        self.leave_out(at);
+        let unseen = core::mem::take(&mut self.gathered.unseen);
         let clues = self.clues();
-        let (strays, unsettled): (Vec<_>, Vec<_>) =
-            self.find_strays(&clues).into_iter().partition(|stray| settled(&stray.task) <= at);
-        self.leave_out(&unsettled);
-        let (sure, unsure): (Vec<_>, Vec<_>) =
-            strays.into_iter().partition(|stray| stray.home.is_sure);
+        let there = self.all_strays().iter().filter(|stray| settled(&stray.task) <= at).cloned();
+        let (sure, unsure): (Vec<_>, Vec<_>) = there.partition(|stray| stray.home.is_sure);
         // Of who left since tracing began, that was told.
         let news: Vec<_> =
             sure.iter().filter(|stray| !self.episodes.is_open(&stray.task)).cloned().collect();
-        let exposed = self.exposures(&clues);
+        let exposed = self.exposures(clues);
         let audit = Audit {
             at,
             runtimes: self.homes.roster.runtimes().to_vec(),
-            pods: self.pods(at, &news, &clues),
-            unsure: unsure.iter().map(|stray| self.already_out(at, stray, &clues)).collect(),
+            pods: self.pods(at, &news, clues),
+            unsure: unsure.iter().map(|stray| self.already_out(at, stray, clues)).collect(),
             mismatch: self.mismatch(),
             dead: self.dead(),
             books: self.books(&sure),
-            unseen: core::mem::take(&mut self.gathered.unseen),
+            unseen,
             exposed,
         };
         let processes: BTreeMap<_, _> = audit
@@ -259,6 +252,7 @@ impl Engine {
             .flat_map(|pod| &pod.processes)
             .map(|it| ((it.task.tgid, it.task.tid), it))
             .collect();
+        self.moment.end();
         for stray in &sure {
             if let Some(finding) = processes.get(&(stray.task.tgid, stray.task.tid)) {
                 self.episodes.found(finding, &stray.out);
@@ -276,11 +270,12 @@ impl Engine {
         self.losses.flush(at, out);
     }
 
-    /// Says that some were not judged. Of those who were started since tracing began every move is
-    /// known, and told.
-    fn leave_out(&mut self, unsettled: &[Stray]) {
+    /// Says that some are not judged at `at`. Of those who were started since tracing began every
+    /// move is known, and told.
+    fn leave_out(&mut self, at: BootTime) {
         let began = self.facts().map(|facts| facts.at).unwrap_or_default();
-        if unsettled.iter().any(|stray| stray.task.start < began) {
+        let is_left_out = |task: &Task| settled(task) > at && task.start < began;
+        if self.all_strays().iter().any(|stray| is_left_out(&stray.task)) {
             self.gathered.unseen(Unseen {
                 what: "whether those who have just started are out".to_owned(),
                 why: "they may be on their way into a pod".to_owned(),

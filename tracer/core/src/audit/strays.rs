@@ -7,10 +7,9 @@ use alloc::{
 };
 use core::cmp::Reverse;
 
-use super::JUDGED;
 use crate::{
     engine::Engine,
-    homes::Clues,
+    homes::{Clues, Inside},
     ids::{BootTime, CgroupKey, HierarchyId, Task},
     path::Container,
     places::{self, Places},
@@ -27,20 +26,24 @@ pub(super) struct Stray {
 }
 
 impl Engine {
-    /// All tasks that are out and have a home, sure or not.
+    /// Looks at every task. There is one copy of all equal places, so what they say is found once.
     pub(super) fn find_strays(&self, clues: &Clues) -> Vec<Stray> {
-        let judged = self.judged();
-        let mut known: BTreeMap<&Places, Vec<HierarchyId>> = BTreeMap::new();
+        let mut outs: BTreeMap<usize, Vec<HierarchyId>> = BTreeMap::new();
+        let mut insides: BTreeMap<usize, Inside> = BTreeMap::new();
         let mut strays = Vec::new();
         for (task, places) in self.tasks.all() {
             if self.is_own(&task) {
                 continue;
             }
-            let out = known.entry(places).or_insert_with(|| self.out_in(places, &judged));
+            let out = outs.entry(places::copy(places)).or_insert_with(|| self.out_in(places));
             if out.is_empty() {
                 continue;
             }
-            if let Some(home) = self.home(task.tgid, clues) {
+            let of_process = self.tasks.places_of_process(task.tgid);
+            let inside = of_process.map(|places| {
+                insides.entry(places::copy(places)).or_insert_with(|| self.inside(places)).clone()
+            });
+            if let Some(home) = self.home_by(inside.unwrap_or_default(), task.tgid, clues) {
                 strays.push(Stray { task, home, out: out.clone() });
             }
         }
@@ -118,25 +121,17 @@ impl Engine {
     }
 
     /// The hierarchies that count, the weightiest first.
-    pub(crate) fn judged(&self) -> Vec<HierarchyId> {
-        let mut judged = Vec::new();
-        for controller in JUDGED {
-            if let Some(id) = self.tree.hierarchy_with(controller)
-                && !judged.contains(&id)
-            {
-                judged.push(id);
-            }
-        }
-        judged
+    pub(crate) fn judged(&self) -> &[HierarchyId] {
+        self.tree.judged()
     }
 
-    fn out_in(&self, places: &Places, judged: &[HierarchyId]) -> Vec<HierarchyId> {
+    fn out_in(&self, places: &Places) -> Vec<HierarchyId> {
         let is_out = |id: &&HierarchyId| {
             let place = places::get(places, **id).map(|spot| self.spot_place(**id, spot));
             let path = place.and_then(|place| place.path);
             path.is_some_and(|path| self.guard.root(&path).is_none())
         };
-        judged.iter().filter(is_out).copied().collect()
+        self.judged().iter().filter(is_out).copied().collect()
     }
 
     fn pod(&self, at: BootTime, strays: &[&Stray], clues: &Clues) -> Strays {

@@ -1,7 +1,10 @@
 //! Whose each process is: what was learnt of it when it was first seen, forked or moved, and what
 //! the runtimes say. Where processes are is not kept here; whom to believe is decided elsewhere.
 
+mod clues;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use alloc::{
@@ -19,8 +22,9 @@ use crate::{
     report::{Home, Witness},
     tasks::is_same,
 };
+pub(crate) use clues::Clues;
 pub(crate) use roster::Roster;
-pub(crate) use verdict::Clues;
+pub(crate) use verdict::Inside;
 
 /// As many as processes are remembered.
 const MAX_ROWS: usize = 1 << 18;
@@ -150,10 +154,10 @@ impl Homes {
     }
 
     /// Every process, its namespaces and its claim.
-    pub(crate) fn claims(&self) -> impl Iterator<Item = (u32, Namespaces, &Container)> {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (u32, Namespaces, &Arc<Container>)> {
         self.rows.iter().filter_map(|(pid, row)| {
             let claim = row.claim.as_ref()?;
-            Some((*pid, row.namespaces, &*claim.container))
+            Some((*pid, row.namespaces, &claim.container))
         })
     }
 

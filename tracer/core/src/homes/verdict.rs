@@ -4,114 +4,24 @@
 //! the right to, an engineer's shell for one, so they alone make nobody a pod's. Networks and
 //! message queues can be shared with a host's own process, so they only support.
 
-use alloc::{borrow::ToOwned as _, collections::BTreeMap, string::String, vec::Vec};
+use alloc::vec::Vec;
 
-use super::roster;
+use super::{
+    clues::{Clues, kinds},
+    roster,
+};
 use crate::{
     engine::Engine,
-    ids::{CgroupKey, HierarchyId},
-    node::{ContainerFacts, Namespaces},
+    node::ContainerFacts,
     path::{self, Container},
+    places::Places,
     report::{Home, Witness},
 };
 
-/// The kernel's fixed inode numbers of its first namespaces (`include/linux/proc_ns.h`), for nodes
-/// that hide those of process 1.
-const FIRST: Namespaces = Namespaces {
-    pid: Some(0xEFFF_FFFC),
-    mount: None,
-    cgroup: Some(0xEFFF_FFFB),
-    net: None,
-    ipc: Some(0xEFFF_FFFF),
-};
-
-/// What is put together once for many verdicts: who sits in which namespace, and which cgroup is
-/// whose.
-#[derive(Debug, Default)]
-pub(crate) struct Clues {
-    /// None where the tasks of several pods, or of none, share it.
-    seats: BTreeMap<(Witness, u32), Option<Container>>,
-    /// The guarded cgroups, by the id of the container or by the uid of the pod.
-    cgroups: BTreeMap<(HierarchyId, String), CgroupKey>,
-    /// The containers that guarded cgroups name, by their ids.
-    containers: BTreeMap<String, Container>,
-}
-
-impl Clues {
-    /// The cgroup of a container, or else of its pod, in a hierarchy.
-    pub(crate) fn cgroup(&self, at: HierarchyId, home: &Container) -> Option<CgroupKey> {
-        let ids = [&home.container_id, &home.pod_uid].into_iter().flatten();
-        ids.filter_map(|id| self.cgroups.get(&(at, id.clone()))).copied().next()
-    }
-
-    /// The cgroup of a pod in a hierarchy, or of the container where there is no pod.
-    pub(crate) fn pod_cgroup(&self, at: HierarchyId, home: &Container) -> Option<CgroupKey> {
-        let id = home.pod_uid.as_ref().or(home.container_id.as_ref())?;
-        self.cgroups.get(&(at, id.clone())).copied()
-    }
-
-    fn sit(&mut self, namespaces: Namespaces, of_node: Namespaces, container: &Container) {
-        let kinds = kinds(namespaces).into_iter().zip(kinds(of_node));
-        for ((witness, own), (_, nodes)) in kinds {
-            let (Some(own), Some(nodes)) = (own, nodes) else { continue };
-            if own != nodes {
-                let seat = self.seats.entry((witness, own));
-                seat.and_modify(|known| *known = known.as_ref().and_then(|it| both(it, container)))
-                    .or_insert_with(|| Some(container.clone()));
-            }
-        }
-    }
-}
-
-/// The part of two containers' names that is the same; none if they have not even a pod together.
-fn both(one: &Container, other: &Container) -> Option<Container> {
-    if one == other {
-        return Some(one.clone());
-    }
-    let pod_uid = one.pod_uid.clone().filter(|_| one.pod_uid == other.pod_uid)?;
-    Some(Container { pod_uid: Some(pod_uid), container_id: None })
-}
-
-fn kinds(namespaces: Namespaces) -> [(Witness, Option<u32>); 5] {
-    [
-        (Witness::PidNamespace, namespaces.pid),
-        (Witness::MountNamespace, namespaces.mount),
-        (Witness::CgroupNamespace, namespaces.cgroup),
-        (Witness::NetNamespace, namespaces.net),
-        (Witness::IpcNamespace, namespaces.ipc),
-    ]
-}
+/// The containers whose cgroups a process is in, by the witness that each is.
+pub(crate) type Inside = Vec<(Witness, Container)>;
 
 impl Engine {
-    /// All that many verdicts share. It is true for the moment: numbers of namespaces come again.
-    pub(crate) fn clues(&self) -> Clues {
-        let mut clues = Clues::default();
-        let first = self.homes.namespaces(1);
-        let of_node = Namespaces {
-            pid: first.pid.or(FIRST.pid),
-            cgroup: first.cgroup.or(FIRST.cgroup),
-            ipc: first.ipc.or(FIRST.ipc),
-            ..first
-        };
-        for (_, namespaces, container) in self.homes.claims() {
-            clues.sit(namespaces, of_node, container);
-        }
-        for hierarchy in self.tree.hierarchies() {
-            for (id, path) in self.tree.existing(hierarchy) {
-                let Some(container) = self.guarded_container(&path) else { continue };
-                let key = CgroupKey { hierarchy, id };
-                let name = container.container_id.as_ref().or(container.pod_uid.as_ref());
-                if let Some(name) = name.filter(|name| is_named_last(&path, name)) {
-                    clues.cgroups.entry((hierarchy, name.clone())).or_insert(key);
-                }
-                if let Some(id) = container.container_id.clone() {
-                    clues.containers.entry(id).or_insert(container);
-                }
-            }
-        }
-        clues
-    }
-
     /// The container that a guarded path names; none of a path outside.
     pub(crate) fn guarded_container(&self, path: &[u8]) -> Option<Container> {
         self.guard.root(path)?;
@@ -120,7 +30,13 @@ impl Engine {
 
     /// Whose a process is, if any witness says so.
     pub(crate) fn home(&self, pid: u32, clues: &Clues) -> Option<Home> {
-        let mut said = self.inside(pid);
+        let inside = self.tasks.places_of_process(pid).map(|places| self.inside(places));
+        self.home_by(inside.unwrap_or_default(), pid, clues)
+    }
+
+    /// As [`Self::home`], of a process whose places are known to name these containers.
+    pub(crate) fn home_by(&self, inside: Inside, pid: u32, clues: &Clues) -> Option<Home> {
+        let mut said = inside;
         // Where it still is says more than that it was there.
         if let Some(claim) = self.homes.claim(pid)
             && said.iter().all(|(_, container)| *container != *claim.container)
@@ -129,8 +45,8 @@ impl Engine {
         }
         said.extend(self.by_runtime(pid).map(|container| (Witness::Runtime, container)));
         for (witness, number) in kinds(self.homes.namespaces(pid)) {
-            let seat = number.and_then(|number| clues.seats.get(&(witness, number)));
-            said.extend(seat.cloned().flatten().map(|container| (witness, container)));
+            let seat = number.and_then(|number| clues.seat(witness, number));
+            said.extend(seat.cloned().map(|container| (witness, container)));
         }
         let above = self.homes.ancestors(pid).find_map(|above| self.of_ancestor(pid, above, clues));
         said.extend(above.map(|container| (Witness::Ancestry, container)));
@@ -149,9 +65,8 @@ impl Engine {
         }
     }
 
-    /// The containers whose cgroups a process is in, by the witness that each is.
-    fn inside(&self, pid: u32) -> Vec<(Witness, Container)> {
-        let Some(places) = self.tasks.places_of_process(pid) else { return Vec::new() };
+    /// The containers whose cgroups these places are, by the witness that each is.
+    pub(crate) fn inside(&self, places: &Places) -> Inside {
         let memory = self.memory_hierarchy();
         let said = places.iter().filter_map(|(hierarchy, spot)| {
             let place = self.spot_place(*hierarchy, spot);
@@ -179,7 +94,7 @@ impl Engine {
         let watched = || {
             let id = self.homes.monitors(above).filter(|_| self.lives_apart(pid, above))?;
             let by_runtime = || self.guarded_facts(self.homes.roster.of_id(id)?);
-            let container = clues.containers.get(id).cloned().or_else(by_runtime)?;
+            let container = clues.container(id).cloned().or_else(by_runtime)?;
             // A shim watches over all containers of a pod, by the id of the first.
             let container_id = container.container_id.filter(|_| container.pod_uid.is_none());
             Some(Container { container_id, ..container })
@@ -216,14 +131,6 @@ impl Engine {
         let names = self.homes.roster.names(&container);
         Some(Home { container, names, witnesses, is_sure })
     }
-}
-
-/// Whether a path's last component is the one that names this container or pod.
-fn is_named_last(path: &[u8], name: &str) -> bool {
-    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let Some(alone) = path::container(&[b"/kubepods/", last].concat()) else { return false };
-    let names = [alone.container_id, alone.pod_uid].map(Option::unwrap_or_default);
-    names.contains(&name.to_owned())
 }
 
 /// Whether two are of one pod, or are one container where no pod is known.

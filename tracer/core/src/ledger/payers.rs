@@ -3,6 +3,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -14,8 +15,10 @@ const MAX_ROWS: usize = 1 << 16;
 /// Sums by pod and cgroup.
 #[derive(Debug, Default)]
 pub(crate) struct Payers {
-    rows: BTreeMap<(Container, u64), Share>,
-    touched: BTreeSet<Container>,
+    rows: BTreeMap<(Arc<Container>, u64), Share>,
+    /// The pods that each cgroup has a row of.
+    pods: BTreeMap<u64, Vec<Arc<Container>>>,
+    touched: BTreeSet<Arc<Container>>,
 }
 
 /// What a pod's processes charged to one cgroup.
@@ -30,21 +33,22 @@ pub(crate) struct Share {
 impl Payers {
     /// Adds what a process of a pod charged to a cgroup.
     pub(crate) fn charge(&mut self, pod: Container, cgroup: u64, sums: Sums) {
-        let key = (pod, cgroup);
+        let key = (Arc::new(pod), cgroup);
         if self.rows.len() >= MAX_ROWS && !self.rows.contains_key(&key) {
             return;
         }
         if !self.touched.contains(&key.0) {
-            self.touched.insert(key.0.clone());
+            self.touched.insert(Arc::clone(&key.0));
         }
-        let share = self.rows.entry(key).or_default();
+        let share = self.row(key);
         share.interval.add(sums);
         share.total.add(sums);
     }
 
     /// What the processes of a pod charged, by cgroup.
     pub(crate) fn of(&self, pod: &Container) -> impl Iterator<Item = (u64, Share)> {
-        let keys = (pod.clone(), 0)..=(pod.clone(), u64::MAX);
+        let pod = Arc::new(pod.clone());
+        let keys = (Arc::clone(&pod), 0)..=(pod, u64::MAX);
         self.rows.range(keys).map(|((_, cgroup), share)| (*cgroup, *share))
     }
 
@@ -54,24 +58,29 @@ impl Payers {
         let touched = core::mem::take(&mut self.touched);
         let pods = touched.into_iter().map(|pod| {
             let payers = self.of(&pod).collect();
-            let keys = (pod.clone(), 0)..=(pod.clone(), u64::MAX);
+            let keys = (Arc::clone(&pod), 0)..=(Arc::clone(&pod), u64::MAX);
             self.rows.range_mut(keys).for_each(|(_, share)| share.interval = Sums::default());
-            (pod, payers)
+            (Container::clone(&pod), payers)
         });
         pods.collect()
     }
 
     /// A cgroup is forgotten: what it still held goes to its parent, as the kernel has it.
     pub(crate) fn fold(&mut self, cgroup: u64, parent: Option<u64>) {
-        let mut kept = BTreeMap::new();
-        let rows = self.rows.extract_if(.., |(_, id), _| *id == cgroup);
-        for ((pod, _), share) in rows {
-            kept.insert(pod, share);
+        for pod in self.pods.remove(&cgroup).unwrap_or_default() {
+            let share = self.rows.remove(&(Arc::clone(&pod), cgroup));
+            if let Some((share, parent)) = share.zip(parent) {
+                self.row((pod, parent)).total.add(share.total);
+            }
         }
-        let Some(parent) = parent else { return };
-        for (pod, share) in kept {
-            self.rows.entry((pod, parent)).or_default().total.add(share.total);
-        }
+    }
+
+    fn row(&mut self, key: (Arc<Container>, u64)) -> &mut Share {
+        let Self { rows, pods, .. } = self;
+        rows.entry(key).or_insert_with_key(|(pod, cgroup)| {
+            pods.entry(*cgroup).or_default().push(Arc::clone(pod));
+            Share::default()
+        })
     }
 }
 

@@ -9,9 +9,12 @@ use rustix::{fs::CWD, io::Errno};
 use truant_core::input::Input;
 
 use self::reader::{Missed, Reader};
-use super::{Host, ReadError, fsutil::open_dir};
+use super::{Host, ReadError, fsutil::open_dir, pair};
 
 mod reader;
+
+/// Processes that a thread reads in a row: their order is kept over those of other threads.
+const IN_A_ROW: usize = 128;
 
 /// What a scan came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -33,16 +36,16 @@ impl Host {
     pub(crate) fn scan_tasks(&self, emit: &mut dyn FnMut(Input)) -> Result<TaskScan, ReadError> {
         let failed = |errno: Errno| ReadError::io(&self.proc, errno);
         let proc = open_dir(CWD, &self.proc).map_err(failed)?;
-        let mut reader = Reader::new();
-        let pids = reader.list(&proc).map_err(failed)?;
-        let mut scan = Scan { emit, done: TaskScan::default(), reader };
-        for pid in pids {
-            let result = scan.reader.open(&proc, pid);
-            if let Err(missed) = result.and_then(|dir| scan.process(&dir, pid)) {
-                scan.count(missed);
-            }
-        }
-        Ok(scan.done)
+        let pids = Reader::new().list(&proc).map_err(failed)?;
+        let rows: Vec<_> = pids.chunks(IN_A_ROW).collect();
+        let read = |pids: &&[u32], emit: &mut dyn FnMut(Input)| scan(&proc, pids, emit);
+        let scans = pair::in_order(&rows, read, emit);
+        Ok(scans.into_iter().fold(TaskScan::default(), |sum, scan| TaskScan {
+            processes: sum.processes + scan.processes,
+            threads: sum.threads + scan.threads,
+            ended: sum.ended + scan.ended,
+            unread: sum.unread + scan.unread,
+        }))
     }
 
     /// Reads the places of one process again, as [`Self::scan_tasks`] does, to an
@@ -58,6 +61,17 @@ impl Host {
             }
         }
     }
+}
+
+fn scan(proc: &OwnedFd, pids: &[u32], emit: &mut dyn FnMut(Input)) -> TaskScan {
+    let mut scan = Scan { emit, done: TaskScan::default(), reader: Reader::new() };
+    for pid in pids {
+        let result = scan.reader.open(proc, *pid);
+        if let Err(missed) = result.and_then(|dir| scan.process(&dir, *pid)) {
+            scan.count(missed);
+        }
+    }
+    scan.done
 }
 
 fn placed(proc: &OwnedFd, pid: u32) -> Result<Input, Missed> {

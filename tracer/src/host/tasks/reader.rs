@@ -21,6 +21,9 @@ use crate::host::{
 /// How many bytes of a process's arguments are looked at. Anyone can have megabytes of them.
 const ARGUMENTS: usize = 4096;
 
+/// As many as most nodes have.
+const HIERARCHIES: usize = 16;
+
 /// A task's cgroup in each hierarchy.
 pub(super) type Places = Vec<(HierarchyId, Box<[u8]>)>;
 
@@ -196,10 +199,12 @@ impl Reader {
 }
 
 fn places(cgroup: &[u8]) -> Result<Places, Missed> {
-    let places: Option<Vec<_>> = membership::parse(cgroup)
-        .map(|line| line.map(|line| (line.hierarchy, line.path.into())))
-        .collect();
-    places.filter(|places| !places.is_empty()).ok_or(NONSENSE)
+    let mut places = Vec::with_capacity(HIERARCHIES);
+    for line in membership::parse(cgroup) {
+        let line = line.ok_or(NONSENSE)?;
+        places.push((line.hierarchy, line.path.into()));
+    }
+    if places.is_empty() { Err(NONSENSE) } else { Ok(places) }
 }
 
 fn list_numbers(dir: &OwnedFd, buffer: &mut Vec<u8>, list: &mut Vec<u32>) -> Result<(), Errno> {
