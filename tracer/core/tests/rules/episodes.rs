@@ -46,7 +46,7 @@ fn the_weightiest_hierarchy_comes_first_in_whatever_order_it_is_left() {
 fn a_hierarchy_that_is_left_later_is_an_update() {
     on_v1(
         "move 100 3 1:4
-         look 100000000
+         look 200000000
          move 100 4 4:2
          tick
          tick
@@ -63,7 +63,7 @@ fn a_hierarchy_that_is_left_later_is_an_update() {
 fn threads_that_leave_one_by_one_are_told_once() {
     on_node(
         "thread 100.101 11 0:31
-         look 100000000
+         look 200000000
          thread 100.102 11 0:31
          thread 100.103 11 0:31
          thread 100.104 11 0:32
@@ -82,7 +82,7 @@ fn threads_that_leave_one_by_one_are_told_once() {
 fn children_born_at_one_place_are_told_once() {
     on_node(
         "born 100 101 11 31
-         look 100000000
+         look 200000000
          exit 101
          born 100 102 11 31
          born 100 103 11 32

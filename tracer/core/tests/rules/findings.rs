@@ -149,7 +149,7 @@ fn back_in_one_hierarchy_is_not_back_in_another() {
         "move 100 4 4:2
          move 100 3 7:5
          move 100 5 7:3
-         look 100000000
+         look 200000000
          move 100 3 7:5
          move 100 2 4:4",
         "Left 100 memory /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice by 7 \
