@@ -77,6 +77,46 @@ fn tasks_in_the_same_places_share_them_and_ended_ones_leave_none() {
 }
 
 #[test]
+fn what_is_over_is_followed_no_more() {
+    let birth = |parent: u32, child: u32| {
+        let parent = Actor { pid: parent, comm: Comm::default() };
+        let (parent_tid, task) = (parent.pid, task(child, child));
+        Input::Born { at: AT, parent_tid, parent, task, from: 2, to: 3 }
+    };
+    let fork = |parent, child| {
+        let task = task(child, child);
+        Input::Forked { at: AT, parent_tid: parent, parent, task }
+    };
+    let tick = || Input::IntervalEnded { at: BootTime(1 << 40) };
+    let left = (1..=1000).map(|pid| moved(task(pid, pid), 2, 3));
+    let forked = (1..=1000).map(|pid| fork(pid, pid + 1000));
+    let born = (1..=1000).map(|pid| birth(5000 + pid % 10, pid + 2000));
+    let threads = (1..=1000).map(|tid| moved(task(6000, 10_000 + tid), 2, 3));
+    let lives = left.chain(forked).chain(born).chain(threads);
+    let mut engine = fed(lives);
+    assert_eq!(engine.episodes.sizes().1, 1000 + 1000 + 1000 + 1 + 10);
+    engine.feed(tick(), &mut Vec::new());
+    let exit = |pid| Input::Exited { at: AT, tid: pid, tgid: pid };
+    for pid in (1..=3000).chain(5000..=5009).chain([6000]) {
+        engine.feed(exit(pid), &mut Vec::new());
+    }
+    engine.feed(tick(), &mut Vec::new());
+    assert_eq!(engine.episodes.sizes(), (0, 0));
+    // The same processes leave and come back as fast as they can.
+    let storm = (0..10_000).map(|turn| {
+        let (from, to) = if turn % 2 == 0 { (2, 3) } else { (3, 2) };
+        moved(task(1, 1), from, to)
+    });
+    let mut engine = fed(storm);
+    let (findings, processes) = engine.episodes.sizes();
+    assert!(findings < 10 && processes == 1, "{findings}, {processes}");
+    engine.feed(tick(), &mut Vec::new());
+    engine.feed(exit(1), &mut Vec::new());
+    engine.feed(tick(), &mut Vec::new());
+    assert_eq!(engine.episodes.sizes(), (0, 0));
+}
+
+#[test]
 fn released_cgroups_are_forgotten_after_another_interval() {
     let short = (100..1100).flat_map(|id| {
         let (at, key) = (AT, key(id));

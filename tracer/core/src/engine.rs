@@ -99,13 +99,14 @@ impl Engine {
             Input::Exec { at: _, pid, comm } => {
                 self.tasks.exec(pid, comm);
                 self.findings.exec(pid);
+                self.episodes.exec(pid);
             }
             Input::Exited { at: _, tid, tgid } => {
                 self.tasks.exited(tid, tgid);
                 self.findings.exited(tid, tgid);
+                self.episodes.exited(tid, tgid);
                 if tid == tgid {
                     self.homes.exited(tgid);
-                    self.episodes.exited(tgid);
                 }
             }
             Input::Runtime(facts) => self.homes.roster.runtime(*facts),
@@ -120,10 +121,7 @@ impl Engine {
             Input::Audited { at } => self.audited(at, out),
             Input::OomKill { at, pid } => self.killed(at, pid),
             Input::Looked { at: _ } => {}
-            Input::Charges(deltas) => {
-                self.tell_complete(None, out);
-                self.charges(&deltas);
-            }
+            Input::Charges(deltas) => self.charges(&deltas),
             Input::Skipped { count } => self.book.skipped(count),
             Input::Recounted { counters, during } => {
                 self.book.recount(&self.tree, &counters, &during);
@@ -134,7 +132,6 @@ impl Engine {
                 self.losses.count(LossCause::TotalsFull, full.count() as u64);
             }
             Input::Lost { cause, count } => {
-                self.tell_complete(None, out);
                 self.losses.count(cause, count);
                 self.losses.flush(self.now, out);
             }
@@ -210,7 +207,7 @@ impl Engine {
     fn forked(&mut self, parent: u32, task: &Task) {
         self.homes.forked(parent, task);
         if task.tid == task.tgid {
-            self.episodes.forked(parent, task.tgid, task.start);
+            self.episodes.forked(parent, task);
         }
     }
 
@@ -273,7 +270,6 @@ impl Engine {
 
     fn end_interval(&mut self, at: BootTime, out: &mut Vec<Report>) {
         self.losses.count(LossCause::Recursion, self.book.given_up(false));
-        self.tell_complete(None, out);
         self.tell_kills(out);
         self.tell_updates(at, false, out);
         let pods = self.pods_and_payers();

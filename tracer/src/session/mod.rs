@@ -34,7 +34,7 @@ pub(crate) use self::{
     signals::Signals,
 };
 
-/// How often the ring is looked into: the latency of a finding. The ring holds what two CPUs can
+/// How often the ring is looked into: a part of the latency of a finding. The ring holds what two CPUs can
 /// put into it in twenty times that, and no record wakes anybody, which would cost the traced.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -273,8 +273,12 @@ fn look(
     route: &mut Route,
 ) -> Result<()> {
     let mut held = false;
+    let mut is_empty = false;
     for _ in 0..RECORDS_AT_ONCE {
-        let Some(record) = ring.next() else { break };
+        let Some(record) = ring.next() else {
+            is_empty = true;
+            break;
+        };
         let input = kernel::decode(&record);
         let limited = route.engine().to_limit_for(&input);
         if !limited.is_empty() {
@@ -289,8 +293,7 @@ fn look(
         }
         route.feed(input)?;
     }
-    // What was read up to here may complete what was read before.
-    if route.engine().is_waiting() {
+    if is_empty && route.engine().is_waiting() {
         route.feed(Input::Looked { at: clock::now() })?;
     }
     Ok(())

@@ -9,14 +9,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(super) enum Expected {
     /// A task changed its place, in so many hierarchies alike.
-    Finding {
-        kind: &'static str,
-        pid: u32,
-        from: String,
-        to: String,
-        by: u32,
-        hierarchies: usize,
-    },
+    Finding { kind: &'static str, pid: u32, from: String, to: String, by: u32, hierarchies: usize },
     /// A process took at least so much, for which that cgroup pays.
     Charges { pid: u32, cgroup: String, mib: usize },
 }
@@ -130,7 +123,9 @@ fn missing(expected: &Expected, said: &Said) -> Option<String> {
         Expected::Finding { kind, pid, from, to, by, hierarchies } => {
             let found = said.count(kind, *pid, from, to, *by);
             (found != *hierarchies).then(|| {
-                format!("{kind} {pid} {from} → {to} by {by}: in {found} hierarchies, not {hierarchies}")
+                format!(
+                    "{kind} {pid} {from} → {to} by {by}: in {found} hierarchies, not {hierarchies}"
+                )
             })
         }
         Expected::Charges { pid, cgroup, mib } => {
@@ -196,7 +191,9 @@ mod tests {
     #[test]
     fn what_was_not_said_is_named() {
         assert!(verdict("left", 2, 1, 1).contains("in 1 hierarchies, not 2"));
-        assert!(verdict("came_back", 1, 1, 1).contains("came_back 7 /in → /out by 3: in 0 hierarchies"));
+        assert!(
+            verdict("came_back", 1, 1, 1).contains("came_back 7 /in → /out by 3: in 0 hierarchies")
+        );
         assert!(verdict("left", 1, 2, 1).contains("7 charged 1048576 bytes to /out, not 2 MiB"));
         assert!(verdict("left", 1, 1, 3).contains("the exit status is 3, not 1"));
     }

@@ -225,15 +225,14 @@ impl Engine {
 
     /// Judges what was gathered.
     pub(crate) fn audited(&mut self, at: BootTime, out: &mut Vec<Report>) {
-        self.tell_complete(None, out);
         self.leave_out(at);
         let unseen = core::mem::take(&mut self.gathered.unseen);
         let clues = self.clues();
         let there = self.all_strays().iter().filter(|stray| settled(&stray.task) <= at).cloned();
         let (sure, unsure): (Vec<_>, Vec<_>) = there.partition(|stray| stray.home.is_sure);
-        // Of who left since tracing began, that was told.
-        let news: Vec<_> =
-            sure.iter().filter(|stray| !self.episodes.is_open(&stray.task)).cloned().collect();
+        // Of who left since tracing began, that is told.
+        let is_told = |stray: &Stray| self.episodes.tells(&stray.task, &stray.out);
+        let news: Vec<_> = sure.iter().filter(|stray| !is_told(stray)).cloned().collect();
         let exposed = self.exposures(clues);
         let audit = Audit {
             at,

@@ -4,6 +4,7 @@
 //! the other, and a parent may have one child after the other born outside. Each of these is one
 //! finding. Whether a step is a finding is not decided here.
 
+mod episode;
 mod tell;
 
 use alloc::{
@@ -13,175 +14,84 @@ use alloc::{
 
 use crate::{
     ids::{BootTime, HierarchyId, Task},
-    report::{Also, Finding, FindingKind, Place, Update},
+    report::{Finding, FindingKind, Update},
     tasks::is_same,
 };
+pub(crate) use episode::Part;
+use episode::{Episode, Id};
 
-/// How long a finding waits for what belongs to it, in nanoseconds.
-const TOGETHER: u64 = 100_000_000;
-
-/// As many as can be out; who comes later is told of and not followed.
-const MAX_OPEN: usize = 1 << 16;
+/// As many as can be out; who comes later is told of at once and not followed.
+const MAX_EPISODES: usize = 1 << 16;
 
 /// As many as processes are remembered.
 const MAX_MEMBERS: usize = 1 << 18;
 
-/// What is charged outside is told again when it has changed by so many bytes at least, and by an
-/// eighth.
-const WORTH_TELLING: u64 = 1 << 20;
+/// Places where parents have children born; those at more are told one by one.
+const MAX_BIRTHS: usize = 1 << 12;
 
-/// The findings that are not told yet, and those that are not over.
+/// The findings that are not told yet, and those that are told and followed.
 #[derive(Debug, Default)]
 pub(crate) struct Episodes {
-    /// Not told yet, in the order in which they began.
-    untold: BTreeMap<u64, Episode>,
-    next: u64,
+    all: BTreeMap<Id, Episode>,
+    next: Id,
+    /// Not told yet: those begun first are told first.
+    untold: BTreeSet<Id>,
     /// The latest one of each process that is not told.
-    latest: BTreeMap<u32, u64>,
-    /// Told, and not over; by the process.
-    open: BTreeMap<u32, Episode>,
-    /// Followed no more, as another one of the same process was told; with something to add.
-    replaced: Vec<Episode>,
-    /// The processes that were born to one that is out, itself included, with the one that is.
-    members: BTreeMap<u32, (u32, BootTime)>,
-    /// By parent and cgroup, the first child that was born there.
-    births: BTreeMap<(u32, u64), u32>,
+    latest: BTreeMap<u32, Id>,
+    /// Those about each process that is out, oldest first.
+    leads: BTreeMap<u32, Vec<Id>>,
+    /// The processes that are out, and those that were born to one that is: since when they run,
+    /// and what they belong to.
+    members: BTreeMap<u32, (Id, BootTime)>,
+    /// By parent and cgroup, what is told of the children that were born there.
+    births: BTreeMap<(u32, u64), Id>,
     /// Members that ended in the interval that is not over: their charges are still to come.
     ended: Vec<(u32, BootTime)>,
 }
 
-/// A finding, and what came after it.
-#[derive(Debug)]
-struct Episode {
-    finding: Finding,
-    /// The weight of the finding's main hierarchy.
-    weight: usize,
-    /// Every hierarchy that it is about.
-    hierarchies: BTreeSet<HierarchyId>,
-    /// The hierarchies and threads that are out.
-    out: BTreeSet<(HierarchyId, u32)>,
-    /// Whether any of these came back: whoever leaves after that leaves once more.
-    returned: bool,
-    /// Net bytes charged outside since, by the process and those that were born to it.
-    outside: i64,
-    told: i64,
-    /// Whether more is known than was told.
-    is_news: bool,
-    is_over: bool,
-}
-
-/// One step of a task in one hierarchy, as a finding of its own.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) finding: Finding,
-    pub(crate) hierarchy: HierarchyId,
-    /// Less is weightier.
-    pub(crate) weight: usize,
-}
-
-impl Episode {
-    fn of(part: Part) -> Self {
-        let Part { finding, hierarchy, weight } = part;
-        let out = BTreeSet::from([(hierarchy, finding.task.tid)]);
-        let hierarchies = BTreeSet::from([hierarchy]);
-        let (returned, is_news, is_over) = (false, false, false);
-        let (outside, told) = (0, 0);
-        Self { finding, weight, hierarchies, out, returned, outside, told, is_news, is_over }
-    }
-
-    /// Whether a step of the same process is more of the same, and not the next thing that happened.
-    fn takes(&self, part: &Part) -> bool {
-        let (known, new) = (&self.finding, &part.finding);
-        let is_other = known.task.tid == new.task.tid && !is_same(known.task.start, new.task.start);
-        let is_more = new.whole_process && !known.whole_process;
-        let is_again = self.out.contains(&(part.hierarchy, new.task.tid));
-        let is_like = self.hierarchies.contains(&part.hierarchy).then(|| self.is_like(new));
-        known.kind == new.kind
-            && !(self.returned || is_other || is_more || is_again)
-            && is_like.unwrap_or(true)
-    }
-
-    /// Whether this is between the same cgroups of its hierarchy.
-    fn is_like(&self, new: &Finding) -> bool {
-        let Finding { hierarchy, from, to, also, .. } = &self.finding;
-        let is_same =
-            |at: &str, known: [&Place; 2]| at == new.hierarchy && known == [&new.from, &new.to];
-        let also = also.iter().any(|also| is_same(&also.hierarchy, [&also.from, &also.to]));
-        also || is_same(hierarchy, [from, to])
-    }
-
-    fn add(&mut self, part: Part) {
-        let Part { finding: new, hierarchy, weight } = part;
-        self.out.insert((hierarchy, new.task.tid));
-        self.is_news = true;
-        if !self.hierarchies.insert(hierarchy) {
-            self.finding.times += 1;
-            return;
-        }
-        let known = &mut self.finding;
-        let mut also = Also { hierarchy: new.hierarchy, from: new.from, to: new.to };
-        if weight < self.weight {
-            self.weight = weight;
-            core::mem::swap(&mut known.hierarchy, &mut also.hierarchy);
-            core::mem::swap(&mut known.from, &mut also.from);
-            core::mem::swap(&mut known.to, &mut also.to);
-        }
-        known.also.push(also);
-        for controller in new.lost_controllers {
-            if !known.lost_controllers.contains(&controller) {
-                known.lost_controllers.push(controller);
-            }
-        }
-        known.limits = match (known.limits, new.limits) {
-            (Some(known), Some(new)) => Some(known.or(new)),
-            (known, new) => known.or(new),
-        };
-        known.home = known.home.take().or(new.home);
-    }
-
-    fn update(&mut self, at: BootTime) -> Update {
-        self.told = self.outside;
-        self.is_news = false;
-        let finding = self.finding.clone();
-        Update { at, finding, outside: self.outside, is_over: self.is_over }
-    }
-
-    /// Whether it is worth another line; of one that is over or of the last interval, whether
-    /// anything differs from what was said.
-    fn has_news(&self, last: bool) -> bool {
-        let change = self.outside.abs_diff(self.told);
-        let is_much = change >= WORTH_TELLING.max(self.told.unsigned_abs() / 8);
-        self.is_news || is_much || ((last || self.is_over) && change > 0)
-    }
-}
-
 impl Episodes {
-    /// Takes a step; what came before it and is complete now is returned, to be told.
-    pub(crate) fn add(&mut self, part: Part) -> Option<Finding> {
+    /// Takes a step; what is complete by it is returned, to be told.
+    pub(crate) fn add(&mut self, part: Part) -> Vec<Id> {
         let Finding { kind, task, whole_process, .. } = part.finding;
         let hierarchy = part.hierarchy;
-        let complete = self.join(part).and_then(|part| self.begin(part));
+        let complete = match self.belongs_to(&part) {
+            Some(id) => {
+                if kind == FindingKind::BornOutside {
+                    self.put_member(&task, id);
+                }
+                self.all.entry(id).and_modify(|episode| episode.add(part));
+                Vec::new()
+            }
+            None => self.begin(part),
+        };
         if kind == FindingKind::CameBack {
             self.back(task.tgid, |at, tid| at == hierarchy && (whole_process || tid == task.tid));
         }
         complete
     }
 
-    /// Those that wait for nothing any more at `now`, or all.
-    pub(crate) fn complete(&mut self, now: Option<BootTime>) -> Vec<Finding> {
-        let is_complete = |episode: &Episode| {
-            now.is_none_or(|now| episode.finding.at.0.saturating_add(TOGETHER) <= now.0)
+    /// Those that wait for nothing any more at `now`, or all, to be told.
+    pub(crate) fn complete(&self, now: Option<BootTime>) -> Vec<Id> {
+        let is_complete = |id: &&Id| {
+            let episode = self.all.get(id);
+            episode.is_none_or(|it| now.is_none_or(|now| it.is_complete(now)))
         };
-        let mut findings = Vec::new();
-        while let Some(first) = self.untold.first_entry().filter(|it| is_complete(it.get())) {
-            let (at, episode) = first.remove_entry();
-            let pid = episode.finding.task.tgid;
-            if self.latest.get(&pid) == Some(&at) {
-                self.latest.remove(&pid);
-            }
-            findings.push(self.open(episode));
+        self.untold.iter().take_while(is_complete).copied().collect()
+    }
+
+    /// From now on this one is told, as it is returned, after `learn` has completed it.
+    pub(crate) fn told(&mut self, id: Id, learn: impl Fn(&mut Finding) -> bool) -> Option<Finding> {
+        self.untold.remove(&id);
+        let episode = self.all.get_mut(&id)?;
+        learn(&mut episode.finding);
+        let finding = episode.tell();
+        if self.latest.get(&finding.task.tgid) == Some(&id) {
+            self.latest.remove(&finding.task.tgid);
         }
-        findings
+        if !episode.is_followed {
+            self.all.remove(&id);
+        }
+        Some(finding)
     }
 
     /// Whether something waits to be told.
@@ -191,42 +101,59 @@ impl Episodes {
 
     /// Follows one that was told of by an audit.
     pub(crate) fn found(&mut self, finding: &Finding, out: &[HierarchyId]) {
-        let pid = finding.task.tgid;
+        let task = finding.task;
         let Some(hierarchy) = out.first().copied() else { return };
-        if self.open.len() >= MAX_OPEN || self.open.contains_key(&pid) {
+        if self.all.len() >= MAX_EPISODES {
             return;
         }
-        self.put_member(pid, pid, finding.task.start);
         let mut episode = Episode::of(Part { finding: finding.clone(), hierarchy, weight: 0 });
         episode.hierarchies.extend(out);
-        episode.out.extend(out.iter().map(|hierarchy| (*hierarchy, finding.task.tid)));
-        self.open.insert(pid, episode);
+        episode.out.extend(out.iter().map(|hierarchy| (*hierarchy, task.tid)));
+        let id = self.follow(episode);
+        self.told(id, |_| false);
     }
 
     /// A process was forked: it belongs to what its parent belongs to.
-    pub(crate) fn forked(&mut self, parent: u32, pid: u32, start: BootTime) {
-        if let Some((lead, _)) = self.members.get(&parent).copied() {
-            self.put_member(pid, lead, start);
+    pub(crate) fn forked(&mut self, parent: u32, task: &Task) {
+        let is_gone = |(_, start): &(Id, BootTime)| !is_same(*start, task.start);
+        if self.members.get(&task.tgid).is_some_and(is_gone) {
+            self.members.remove(&task.tgid);
+        }
+        if let Some((id, _)) = self.members.get(&parent).copied() {
+            self.put_member(task, id);
         }
     }
 
-    /// A process ended.
-    pub(crate) fn exited(&mut self, pid: u32) {
+    /// A process runs another program: its threads but the leader are no more.
+    pub(crate) fn exec(&mut self, pid: u32) {
+        self.gone(pid, |tid| tid != pid);
+    }
+
+    /// A thread is no more, or a process with all its threads.
+    pub(crate) fn exited(&mut self, tid: u32, pid: u32) {
+        if tid != pid {
+            return self.gone(pid, |thread| thread == tid);
+        }
         if let Some((_, start)) = self.members.get(&pid) {
             self.ended.push((pid, *start));
         }
+        self.births.extract_if((pid, 0)..=(pid, u64::MAX), |_, _| true).for_each(drop);
         // Its number may be another's from now on.
         self.latest.remove(&pid);
-        if let Some(episode) = self.open.get_mut(&pid) {
-            episode.returned = true;
+        for id in self.of_process(pid) {
+            self.all.entry(id).and_modify(|episode| episode.returned = true);
         }
-        self.births.extract_if((pid, 0)..=(pid, u64::MAX), |_, _| true).for_each(drop);
     }
 
-    /// Whether a task's process was told to be out, and is followed since.
-    pub(crate) fn is_open(&self, task: &Task) -> bool {
-        let open = self.open.get(&task.tgid).map(|episode| &episode.finding.task);
-        open.is_some_and(|known| known.tid != known.tgid || is_same(known.start, task.start))
+    /// Whether it was told that a task is out in these hierarchies: of itself, or of the process
+    /// that it was born to.
+    pub(crate) fn tells(&self, task: &Task, out: &[HierarchyId]) -> bool {
+        let Some((current, start)) = self.members.get(&task.tgid) else { return false };
+        let is_other = task.tid == task.tgid && !is_same(*start, task.start);
+        let episodes = self.leads.get(&task.tgid).map_or(core::slice::from_ref(current), |it| it);
+        let episodes = || episodes.iter().filter_map(|id| self.all.get(id));
+        let is_told = |id: &HierarchyId| episodes().any(|it| it.tells(task, *id));
+        !is_other && out.iter().all(is_told)
     }
 
     /// Whether a process is one that is out, or was born to one.
@@ -236,116 +163,166 @@ impl Episodes {
 
     /// Adds what a member charged to a cgroup outside, less what it uncharged there.
     pub(crate) fn charge(&mut self, pid: u32, net: i64) {
-        let lead = self.members.get(&pid).map(|(lead, _)| *lead);
-        if let Some(episode) = lead.and_then(|lead| self.open.get_mut(&lead)) {
+        if let Some((id, _)) = self.members.get(&pid)
+            && let Some(episode) = self.all.get_mut(id)
+        {
             episode.outside = episode.outside.wrapping_add(net);
         }
     }
 
-    /// Lets what was told be completed by `learn`, which says whether it found more.
-    pub(crate) fn learn(&mut self, mut learn: impl FnMut(&mut Finding) -> bool) {
-        for episode in self.open.values_mut() {
-            episode.is_news |= learn(&mut episode.finding);
-        }
-    }
-
-    /// Ends an interval, the last one or not: what there is to add to what was told.
-    pub(crate) fn end_interval(&mut self, at: BootTime, last: bool) -> Vec<Update> {
+    /// Ends an interval, the last one or not: what there is to add to what was told, after `learn`
+    /// has completed it and said whether it found more.
+    pub(crate) fn end_interval(
+        &mut self,
+        at: BootTime,
+        last: bool,
+        learn: impl Fn(&mut Finding) -> bool,
+    ) -> Vec<Update> {
         for (pid, start) in core::mem::take(&mut self.ended) {
             self.members.extract_if(pid..=pid, |_, (_, since)| *since == start).for_each(drop);
         }
-        let members = self.members.values().map(|(lead, _)| lead);
-        let alive: BTreeSet<u32> = members.chain(self.births.values()).copied().collect();
-        for (lead, episode) in &mut self.open {
-            episode.is_over |= !alive.contains(lead);
+        let mut alive: BTreeSet<Id> = self.members.values().map(|(id, _)| *id).collect();
+        alive.extend(self.births.values());
+        let mut updates = Vec::new();
+        for (id, episode) in self.all.iter_mut().filter(|(_, it)| it.is_told) {
+            let pid = episode.finding.task.tgid;
+            // What comes next of the same process is told first.
+            if self.latest.contains_key(&pid) {
+                continue;
+            }
+            let lead = self.members.get(&pid);
+            let is_alive = lead.is_some_and(|(_, start)| *start == episode.start);
+            episode.is_over = episode.is_back() || !(is_alive || alive.contains(id));
+            episode.is_news |= learn(&mut episode.finding);
+            updates.extend(episode.has_news(last).then(|| episode.update(at)));
         }
-        let mut replaced = core::mem::take(&mut self.replaced);
-        let open = self.open.values_mut().filter(|episode| episode.has_news(last));
-        let updates = replaced.iter_mut().chain(open).map(|episode| episode.update(at)).collect();
-        self.open.retain(|_, episode| !episode.is_over);
+        self.forget();
         updates
     }
 
     /// How many findings and processes are followed.
     #[cfg(test)]
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        (self.untold.len() + self.open.len(), self.members.len() + self.births.len())
+        let findings = [self.untold.len(), self.latest.len(), self.leads.len()];
+        let processes = [self.members.len(), self.births.len(), self.ended.len()];
+        (self.all.len() + findings.iter().sum::<usize>(), processes.iter().sum())
     }
 
-    /// Adds a step to the finding that it belongs to; gives it back if there is none.
-    fn join(&mut self, part: Part) -> Option<Part> {
+    /// What a step belongs to.
+    fn belongs_to(&self, part: &Part) -> Option<Id> {
         let pid = part.finding.task.tgid;
-        let lead = self.lead_of_birth(&part);
-        if is_out(part.finding.kind) {
-            self.put_member(pid, lead.unwrap_or(pid), part.finding.task.start);
+        if part.finding.kind == FindingKind::BornOutside {
+            return self.births.get(&birth(&part.finding)?).copied();
         }
-        let episode = match self.latest.get(&lead.unwrap_or(pid)) {
-            Some(at) => self.untold.get_mut(at),
-            None => self.open.get_mut(&lead.unwrap_or(pid)),
-        };
-        match episode {
-            Some(episode) if lead.is_some() || episode.takes(&part) => {
-                episode.add(part);
-                None
-            }
-            _ => Some(part),
-        }
+        let open = || self.leads.get(&pid)?.last();
+        let id = self.latest.get(&pid).or_else(open)?;
+        self.all.get(id)?.takes(part).then_some(*id)
     }
 
-    /// Begins a finding, and completes the one before it of the same process.
-    fn begin(&mut self, part: Part) -> Option<Finding> {
-        let before = self.latest.insert(part.finding.task.tgid, self.next);
-        self.untold.insert(self.next, Episode::of(part));
+    /// Begins a finding; what is complete by that is returned.
+    fn begin(&mut self, part: Part) -> Vec<Id> {
+        let pid = part.finding.task.tgid;
+        let has_room = self.all.len() < MAX_EPISODES;
+        let is_out = is_out(part.finding.kind);
+        let episode = Episode::of(part);
+        let id = if is_out && has_room { self.follow(episode) } else { self.put(episode) };
+        self.untold.insert(id);
+        let before = self.latest.insert(pid, id);
+        before.into_iter().chain((!has_room).then_some(id)).collect()
+    }
+
+    fn follow(&mut self, mut episode: Episode) -> Id {
+        let Finding { kind, task, .. } = episode.finding;
+        let birth = birth(&episode.finding).filter(|_| kind == FindingKind::BornOutside);
+        episode.is_followed = true;
+        let id = self.put(episode);
+        self.put_member(&task, id);
+        let start = self.members.get(&task.tgid).map(|(_, start)| *start);
+        if let (Some(episode), Some(start)) = (self.all.get_mut(&id), start) {
+            episode.start = start;
+        }
+        self.leads.entry(task.tgid).or_default().push(id);
+        if let Some(key) = birth.filter(|_| self.births.len() < MAX_BIRTHS) {
+            self.births.insert(key, id);
+        }
+        id
+    }
+
+    fn put(&mut self, episode: Episode) -> Id {
+        let id = self.next;
         self.next += 1;
-        let before = self.untold.remove(&before?)?;
-        Some(self.open(before))
+        self.all.insert(id, episode);
+        id
     }
 
-    /// The process that a birth is counted with: the first that the same parent had born there.
-    fn lead_of_birth(&mut self, part: &Part) -> Option<u32> {
-        let Finding { kind, mover, to, task, .. } = &part.finding;
-        if *kind != FindingKind::BornOutside || self.births.len() >= MAX_OPEN {
-            return None;
-        }
-        let key = (mover.as_ref()?.pid, to.key?.id);
-        let lead = *self.births.entry(key).or_insert(task.tgid);
-        let is_followed = self.latest.contains_key(&lead) || self.open.contains_key(&lead);
-        if !is_followed {
-            self.births.insert(key, task.tgid);
-        }
-        is_followed.then_some(lead)
-    }
-
-    fn put_member(&mut self, pid: u32, lead: u32, start: BootTime) {
-        if self.members.len() < MAX_MEMBERS || self.members.contains_key(&pid) {
-            self.members.insert(pid, (lead, start));
+    /// A process belongs to this one from now on; one that did before keeps its beginning, as the
+    /// task may be any thread of it.
+    fn put_member(&mut self, task: &Task, id: Id) {
+        if let Some((known, _)) = self.members.get_mut(&task.tgid) {
+            *known = id;
+        } else if self.members.len() < MAX_MEMBERS {
+            self.members.insert(task.tgid, (id, task.start));
         }
     }
 
-    /// Some of a process's tasks are inside again. When all are, it is over.
+    /// All that a process is or belongs to.
+    fn of_process(&self, pid: u32) -> Vec<Id> {
+        let mut ids = self.leads.get(&pid).cloned().unwrap_or_default();
+        ids.extend(self.members.get(&pid).map(|(id, _)| *id).filter(|id| !ids.contains(id)));
+        ids
+    }
+
+    /// Threads of a process are no more.
+    fn gone(&mut self, pid: u32, is_gone: impl Fn(u32) -> bool) {
+        for id in self.of_process(pid) {
+            self.all.entry(id).and_modify(|it| it.out.retain(|(_, tid)| !is_gone(*tid)));
+        }
+    }
+
+    /// Some of a process's tasks are inside again.
     fn back(&mut self, pid: u32, is_back: impl Fn(HierarchyId, u32) -> bool) {
-        if let Some(episode) = self.open.get_mut(&pid) {
-            episode.out.retain(|(hierarchy, tid)| !is_back(*hierarchy, *tid));
-            episode.returned = true;
-            episode.is_over |= episode.out.is_empty();
+        for id in self.of_process(pid) {
+            self.all.entry(id).and_modify(|episode| {
+                episode.out.retain(|(hierarchy, tid)| !is_back(*hierarchy, *tid));
+                episode.returned |= episode.finding.task.tgid == pid;
+            });
         }
+        // Only the current one may still be charged for.
+        let current = self.members.get(&pid).map(|(id, _)| *id);
+        let Some(leads) = self.leads.get_mut(&pid) else { return };
+        leads.retain(|id| {
+            let episode = self.all.get(id);
+            let is_done = episode.is_none_or(Episode::is_done) && current != Some(*id);
+            if is_done {
+                self.all.remove(id);
+            }
+            !is_done
+        });
     }
 
-    /// From now on it is told; if it is about somebody who is out, it is followed.
-    fn open(&mut self, episode: Episode) -> Finding {
-        let finding = episode.finding.clone();
-        let pid = finding.task.tgid;
-        let has_room = self.open.len() < MAX_OPEN || self.open.contains_key(&pid);
-        if is_out(finding.kind) && has_room {
-            let before = self.open.insert(pid, Episode { is_news: false, ..episode });
-            let before = before.map(|episode| Episode { is_over: true, ..episode });
-            self.replaced.extend(before.filter(|episode| episode.has_news(false)));
+    /// Forgets what is over, and who belonged to it.
+    fn forget(&mut self) {
+        let before = self.all.len();
+        self.all.retain(|_, episode| !episode.is_over);
+        if self.all.len() == before {
+            return;
         }
-        finding
+        let Self { all, leads, members, births, .. } = self;
+        members.retain(|_, (id, _)| all.contains_key(id));
+        births.retain(|_, id| all.contains_key(id));
+        leads.retain(|_, ids| {
+            ids.retain(|id| all.contains_key(id));
+            !ids.is_empty()
+        });
     }
 }
 
 /// Whether a finding says that somebody is outside, who is followed then.
 fn is_out(kind: FindingKind) -> bool {
     matches!(kind, FindingKind::Left | FindingKind::BornOutside)
+}
+
+/// Who had a child born, and where.
+fn birth(finding: &Finding) -> Option<(u32, u64)> {
+    Some((finding.mover.as_ref()?.pid, finding.to.key?.id))
 }

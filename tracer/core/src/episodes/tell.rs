@@ -3,10 +3,11 @@
 
 use alloc::vec::Vec;
 
-use super::Part;
+use super::{Id, Part};
 use crate::{
     engine::Engine,
-    ids::{BootTime, HierarchyId},
+    homes::Roster,
+    ids::{BootTime, CgroupKey, HierarchyId},
     input::ChargeDelta,
     report::{Finding, Home, Report},
 };
@@ -44,7 +45,7 @@ impl Engine {
         let hierarchy = self.memory_hierarchy();
         for delta in deltas {
             let Some(pid) = delta.pid.filter(|pid| self.episodes.is_member(*pid)) else { continue };
-            let path = self.tree.path(crate::ids::CgroupKey { hierarchy, id: delta.cgroup });
+            let path = self.tree.path(CgroupKey { hierarchy, id: delta.cgroup });
             if path.is_some_and(|path| self.guard.root(&path).is_none()) {
                 let net = delta.charged.wrapping_sub(delta.uncharged).cast_signed();
                 self.episodes.charge(pid, net);
@@ -55,23 +56,27 @@ impl Engine {
     /// Tells what there is to add at the end of an interval, the last one or not.
     pub(crate) fn tell_updates(&mut self, at: BootTime, last: bool, out: &mut Vec<Report>) {
         let roster = &self.homes.roster;
-        let learn = |home: Option<&mut Home>| {
-            let Some(home) = home.filter(|home| home.names.is_none()) else { return false };
-            home.names = roster.names(&home.container);
-            home.names.is_some()
-        };
-        self.episodes.learn(|finding| {
-            let of_it = learn(finding.home.as_deref_mut());
-            of_it | learn(finding.mover_home.as_deref_mut())
-        });
-        let updates = self.episodes.end_interval(at, last).into_iter();
-        out.extend(updates.map(|update| Report::Update(update.into())));
+        let updates = self.episodes.end_interval(at, last, |finding| learn(roster, finding));
+        out.extend(updates.into_iter().map(|update| Report::Update(update.into())));
     }
 
-    fn tell(&mut self, findings: impl IntoIterator<Item = Finding>, out: &mut Vec<Report>) {
-        for finding in findings {
-            self.findings.add(finding.kind, 1);
-            out.push(Report::Finding(finding.into()));
+    fn tell(&mut self, complete: Vec<Id>, out: &mut Vec<Report>) {
+        let roster = &self.homes.roster;
+        for id in complete {
+            if let Some(finding) = self.episodes.told(id, |finding| learn(roster, finding)) {
+                self.findings.add(finding.kind, 1);
+                out.push(Report::Finding(finding.into()));
+            }
         }
     }
+}
+
+/// Adds the names that a runtime has by now; whether it had any that were not known.
+fn learn(roster: &Roster, finding: &mut Finding) -> bool {
+    let named = |home: Option<&mut Home>| {
+        let Some(home) = home.filter(|home| home.names.is_none()) else { return false };
+        home.names = roster.names(&home.container);
+        home.names.is_some()
+    };
+    named(finding.home.as_deref_mut()) | named(finding.mover_home.as_deref_mut())
 }

@@ -10,6 +10,8 @@ use crate::{
 /// What is said of findings, in what order; the ledger has tests of its own.
 #[track_caller]
 fn check(facts: Facts, node: &str, inputs: &str, expected: &[&str]) {
+    // Nothing waits at the end of an interval.
+    let inputs = inputs.replace("tick", "look 200000000\ntick");
     let said = run(facts, &format!("{node}\n{inputs}"));
     let of_findings = |line: &&str| {
         ["Left", "BornOutside", "CameBack", "update"].iter().any(|word| line.starts_with(word))
@@ -72,7 +74,7 @@ fn threads_that_leave_one_by_one_are_told_once() {
             "Left 100.101 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 7 \
              lost cpu,memory",
             "Left 100.104 v2 /kubepods/burstable/$A/$a -> /init.scope by 7 lost cpu,memory",
-            "update, 0 outside, over: Left 100.101 v2 /kubepods/burstable/$A/$a -> \
+            "update, 0 outside: Left 100.101 v2 /kubepods/burstable/$A/$a -> \
              /system.slice/leaky.service, 3 times by 7 lost cpu,memory",
         ],
     );
@@ -104,6 +106,112 @@ fn children_born_at_one_place_are_told_once() {
              /system.slice/leaky.service, 2 times by 100 lost cpu,memory",
             "update, 5000000 outside: BornOutside 101 v2 /kubepods/burstable/$A/$a -> \
              /system.slice/leaky.service, 3 times by 100 lost cpu,memory",
+            "update, 5000000 outside, over: BornOutside 101 v2 /kubepods/burstable/$A/$a -> \
+             /system.slice/leaky.service, 3 times by 100 lost cpu,memory",
+        ],
+    );
+}
+
+#[test]
+fn short_lives_at_one_place_are_told_once() {
+    on_node(
+        "born 100 101 11 31
+         exit 101
+         born 100 102 11 31
+         exit 102
+         look 200000000
+         born 100 103 11 31
+         exit 103
+         tick",
+        &[
+            "BornOutside 101 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service, 2 times \
+             by 100 lost cpu,memory",
+            "update, 0 outside: BornOutside 101 v2 /kubepods/burstable/$A/$a -> \
+             /system.slice/leaky.service, 3 times by 100 lost cpu,memory",
+        ],
+    );
+}
+
+#[test]
+fn a_birth_is_no_part_of_what_became_of_the_one_before() {
+    on_node(
+        "born 100 101 11 31
+         move 101 31 0:11
+         born 100 102 11 31
+         move 101 11 0:31
+         born 100 103 11 31
+         tick",
+        &[
+            "BornOutside 101 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 100 \
+             lost cpu,memory",
+            "CameBack 101 v2 /system.slice/leaky.service -> /kubepods/burstable/$A/$a by 7",
+            "Left 101 v2 /kubepods/burstable/$A/$a -> /system.slice/leaky.service by 7 \
+             lost cpu,memory",
+            "update, 0 outside: BornOutside 101 v2 /kubepods/burstable/$A/$a -> \
+             /system.slice/leaky.service, 3 times by 100 lost cpu,memory",
+        ],
+    );
+}
+
+#[test]
+fn who_leaves_once_more_in_one_hierarchy_is_still_out_in_the_other() {
+    on_v1(
+        "move 100 4 4:2
+         move 100 3 7:5
+         look 200000000
+         move 100 5 7:3
+         move 100 3 7:5
+         move 100 5 7:3
+         tick
+         charge 2 +2000000 , 2/100 +2000000
+         tick
+         move 100 2 4:4
+         tick",
+        &[
+            "Left 100 memory /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice \
+             by 7 lost memory,cpu,cpuacct",
+            "CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7",
+            "Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct",
+            "CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7",
+            "CameBack 100 memory /system.slice -> /kubepods/$A by 7",
+        ],
+    );
+}
+
+#[test]
+fn a_number_used_again_charges_nothing_to_who_had_it_before() {
+    on_node(
+        "move 100 11 0:31
+         fork 1 100@50
+         charge 31 +9000000 , 31/100 +9000000
+         tick
+         end",
+        &[LEFT],
+    );
+}
+
+#[test]
+fn what_is_charged_before_a_finding_is_told_is_not_lost() {
+    on_node(
+        "move 100 11 0:31
+         charge 31 +5000000 , 31/100 +5000000
+         tick
+         end",
+        &[LEFT, &format!("update, 5000000 outside: {LEFT}")],
+    );
+}
+
+#[test]
+fn another_mover_and_another_time_are_another_finding() {
+    on_v1(
+        "move 100 3 1:4
+         look 200000000
+         look 20000000000
+         move@20000000000 100 4 4:2
+         end",
+        &[
+            "Left 100 name=systemd /kubepods/$A -> /system.slice by 7",
+            "Left 100 memory /kubepods/$A -> /system.slice by 7 lost memory",
         ],
     );
 }
@@ -197,6 +305,38 @@ fn who_was_out_already_is_followed_too() {
         &["update, 2000000 outside: AlreadyOut 61 v2 /kubepods/burstable/$A/$a -> \
            /system.slice/leaky.service by 0 lost cpu,memory"],
     );
+}
+
+#[test]
+fn who_left_another_hierarchy_is_found_by_the_audit() {
+    let said = run(
+        v1(),
+        &format!(
+            "{V1_NODE}
+             seen 100 1=/kubepods/$A 4=/system.slice 7=/kubepods/$A by=1
+             move 100 3 1:4
+             audit
+             end"
+        ),
+    );
+    assert!(said.contains("{Left: 1, AlreadyOut: 1}"), "{said}");
+}
+
+#[test]
+fn who_was_born_with_others_is_not_found_once_more_by_the_audit() {
+    let said = run(
+        v2(),
+        &format!(
+            "{NODE}
+             seen 100 0=/kubepods/burstable/$A/$a by=1
+             born 100 101 11 31
+             born 100 102 11 31
+             fork 102 103
+             audit
+             end"
+        ),
+    );
+    assert!(said.contains("{BornOutside: 1}"), "{said}");
 }
 
 #[test]

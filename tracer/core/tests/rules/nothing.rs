@@ -113,6 +113,7 @@ fn losses_are_said_at_once_and_summed() {
     on_node(
         "lost 3
          move 100 11 0:31
+         look 200000000
          lost 4
          lost 0
          end",

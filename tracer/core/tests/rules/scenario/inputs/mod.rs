@@ -11,7 +11,8 @@
 //! view PID INIT CGROUPS MOUNT HIERARCHY=ROOT[:ro|:fenced]…   yes or no whether it is in the host's
 //!                                    cgroup namespace, and whether it may mount
 //! unseen WHAT | audit | kill PID
-//! move TASK FROM-ID CGROUP           the whole process; FROM-ID may be `?`; `thread` for one
+//! move TASK FROM-ID CGROUP           the whole process; FROM-ID may be `?`; `thread` for one;
+//!                                    `move@AT` at another time
 //! same COUNT
 //! fork PARENT CHILD | born PARENT CHILD FROM-ID TO-ID
 //! exec PID NAME | exit TASK
@@ -76,10 +77,10 @@ fn input(at: BootTime, words: &[&str], ids: &mut HashMap<(HierarchyId, String), 
         ["unseen", what] => audit::unseen(what),
         ["audit"] => Input::Audited { at: AUDITED },
         ["kill", pid] => Input::OomKill { at, pid: small(pid) },
-        [verb @ ("move" | "thread"), who, from, to] => Input::Moved {
-            at,
+        [verb, who, from, to] if verb.starts_with("move") || verb == "thread" => Input::Moved {
+            at: verb.split_once('@').map_or(at, |(_, at)| BootTime(number(at))),
             task: task(who),
-            whole_process: verb == "move",
+            whole_process: verb != "thread",
             from: (from != "?").then(|| number(from)),
             to: key(to),
             mover: MOVER,
