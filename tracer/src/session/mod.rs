@@ -34,7 +34,7 @@ pub(crate) use self::{
     signals::Signals,
 };
 
-/// How often the ring is looked into: a part of the latency of a finding. The ring holds what two CPUs can
+/// How often the ring is looked into: a part of a finding's latency. It holds what two CPUs can
 /// put into it in twenty times that, and no record wakes anybody, which would cost the traced.
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -61,9 +61,7 @@ impl Said {
         let is_it = |finding: &&Value| {
             finding["kind"] == kind && finding["pid"] == pid && finding["mover"]["pid"] == by
         };
-        let also = |finding: &'_ Value| finding["also"].as_array().map_or(&[][..], Vec::as_slice);
-        let in_each = |finding| std::iter::once(finding).chain(also(finding));
-        self.findings.iter().filter(is_it).flat_map(in_each).filter(is_there).count()
+        self.findings.iter().filter(is_it).flat_map(in_each_hierarchy).filter(is_there).count()
     }
 
     /// Bytes that `pid` charged to a cgroup; where charges are only polled, bytes that anybody did.
@@ -80,6 +78,12 @@ impl Said {
         let by = rows().filter_map(|row| row["by"].as_array()).flatten();
         by.filter(|row| row["pid"] == pid).filter_map(|row| row["charged_bytes"].as_u64()).sum()
     }
+}
+
+/// What a finding says of its main hierarchy, and of the others.
+fn in_each_hierarchy(finding: &Value) -> impl Iterator<Item = &Value> {
+    let also = finding["also"].as_array().map_or(&[][..], Vec::as_slice);
+    std::iter::once(finding).chain(also)
 }
 
 /// Compares. `status` is truant's exit status.

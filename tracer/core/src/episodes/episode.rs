@@ -79,7 +79,7 @@ impl Episode {
         }
     }
 
-    /// Whether a step of the same process is more of the same, and not the next thing that happened.
+    /// Whether a step of the same process is more of the same, and not what happened next.
     pub(super) fn takes(&self, part: &Part) -> bool {
         let (known, new) = (&self.finding, &part.finding);
         let is_other = known.task.tid == new.task.tid && !is_same(known.task.start, new.task.start);

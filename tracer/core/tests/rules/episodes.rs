@@ -168,8 +168,8 @@ fn who_leaves_once_more_in_one_hierarchy_is_still_out_in_the_other() {
          move 100 2 4:4
          tick",
         &[
-            "Left 100 memory /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice \
-             by 7 lost memory,cpu,cpuacct",
+            "Left 100 memory /kubepods/$A -> /system.slice, \
+             cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct",
             "CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7",
             "Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct",
             "CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7",

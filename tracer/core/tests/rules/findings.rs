@@ -137,8 +137,8 @@ fn each_v1_hierarchy_tells_its_own_story() {
          move 100 4 7:3
          move 100 3 7:5
          end",
-        "Left 100 memory /kubepods/$A -> /system.slice, name=systemd /kubepods/$A -> /system.slice, \
-         cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
+        "Left 100 memory /kubepods/$A -> /system.slice, \
+         name=systemd /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
          Found, 4 moves, 0 unmoved, {Left: 1}, {}, []",
     );
 }
@@ -152,8 +152,8 @@ fn back_in_one_hierarchy_is_not_back_in_another() {
          look 200000000
          move 100 3 7:5
          move 100 2 4:4",
-        "Left 100 memory /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice by 7 \
-         lost memory,cpu,cpuacct
+        "Left 100 memory /kubepods/$A -> /system.slice, \
+         cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
          CameBack 100 cpu,cpuacct /user.slice -> /kubepods/$A by 7
          Left 100 cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost cpu,cpuacct
          CameBack 100 memory /system.slice -> /kubepods/$A by 7",
