@@ -19,7 +19,8 @@ use super::{
     usage::{self, Ran},
 };
 
-/// What the node has besides what this machine has anyhow: cgroups in each hierarchy, and processes.
+/// What the node has besides what this machine has anyhow: cgroups, and processes. Each cgroup is
+/// there in every hierarchy.
 const CGROUPS: usize = 5_000;
 const PROCESSES: usize = 20_000;
 
@@ -67,8 +68,8 @@ fn print(audits: &[Audit], looks: Spread, bare: &[Duration], ps: &[Ran], peak: u
         "On this machine, with {PROCESSES} processes more in {CGROUPS} cgroups of each of its {} \
          hierarchies, most of them those of pods. Median of the turns, in brackets the least and \
          the most; all take turns. Bare: one thread lists the same directories, opens and reads \
-         `cgroup` and `stat` of each process, and throws all away. All run before other work on the \
-         machine (nice -20). CPU time is that of the whole process.",
+         `cgroup` and `stat` of each process, and throws all away. All run before other work on \
+         the machine (nice -20). CPU time is that of the whole process.",
         hierarchies().len()
     );
     let of =
