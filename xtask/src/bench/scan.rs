@@ -29,7 +29,7 @@ const TARGET: f64 = 2_000.0;
 
 /// What the audit's process may hold at its peak, in KiB: it keeps every cgroup, every process and
 /// its namespaces, and what it read of them for the moment of judging.
-const MEMORY_TARGET_KIB: u64 = 96 << 10;
+const MEMORY_TARGET_KIB: u64 = 64 << 10;
 
 /// The priority of all that is measured, the baselines too: other work on the machine comes after.
 const FIRST: i32 = -20;
