@@ -344,7 +344,7 @@ fn inherit(top: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets cgroups of v2 below this one have the controllers of pods. In v1 they have them as they are.
+/// Lets cgroups of v2 below this one have the controllers of pods. In v1 they have them anyhow.
 fn delegate(above: &Path) -> Result<()> {
     let controllers = fs::read_to_string(above.join("cgroup.controllers")).unwrap_or_default();
     for controller in controllers.split_whitespace().filter(|it| matches!(*it, "memory" | "pids")) {

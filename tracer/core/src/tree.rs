@@ -317,8 +317,8 @@ impl Tree {
         wanted.filter_map(|(key, _)| Some((key.id, self.path(*key)?)))
     }
 
-    /// Calls `each` with all cgroups that [`Self::existing`] gives, in another order, parents first,
-    /// and at less cost: no path is put together anew.
+    /// Calls `each` with all cgroups that [`Self::existing`] gives, parents first, and at less
+    /// cost: no path is put together anew.
     pub(crate) fn walk(&self, hierarchy: HierarchyId, mut each: impl FnMut(u64, &[u8])) {
         let Some(root) = self.roots.get(&hierarchy) else { return };
         let mut path = Vec::new();

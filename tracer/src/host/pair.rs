@@ -23,9 +23,9 @@ enum Word<D> {
     Done(D),
 }
 
-/// Calls `read` for each job, and `emit` with all that it says, a job's after that of the job before
-/// it, as one thread would; gives what the jobs came to, in their order. `read` runs in threads that
-/// were started by the calling one, and so are in its namespaces.
+/// Calls `read` for each job, and `emit` with all that it says, a job's after that of the job
+/// before it, as one thread would; gives what the jobs came to, in their order. `read` runs in
+/// threads that were started by the calling one, and so are in its namespaces.
 pub(super) fn in_order<J: Sync, D: Send>(
     jobs: &[J],
     read: impl Fn(&J, &mut dyn FnMut(Input)) -> D + Sync,

@@ -19,7 +19,8 @@ use super::{
     usage::{self, Ran},
 };
 
-/// What the node has besides what this machine has anyhow: cgroups in each hierarchy, and processes.
+/// What the node has besides what this machine has anyhow: cgroups, and processes. Each cgroup is
+/// there in every hierarchy.
 const CGROUPS: usize = 5_000;
 const PROCESSES: usize = 20_000;
 
@@ -28,7 +29,7 @@ const TARGET: f64 = 2_000.0;
 
 /// What the audit's process may hold at its peak, in KiB: it keeps every cgroup, every process and
 /// its namespaces, and what it read of them for the moment of judging.
-const MEMORY_TARGET_KIB: u64 = 96 << 10;
+const MEMORY_TARGET_KIB: u64 = 64 << 10;
 
 /// The priority of all that is measured, the baselines too: other work on the machine comes after.
 const FIRST: i32 = -20;
@@ -67,8 +68,8 @@ fn print(audits: &[Audit], looks: Spread, bare: &[Duration], ps: &[Ran], peak: u
         "On this machine, with {PROCESSES} processes more in {CGROUPS} cgroups of each of its {} \
          hierarchies, most of them those of pods. Median of the turns, in brackets the least and \
          the most; all take turns. Bare: one thread lists the same directories, opens and reads \
-         `cgroup` and `stat` of each process, and throws all away. All run before other work on the \
-         machine (nice -20). CPU time is that of the whole process.",
+         `cgroup` and `stat` of each process, and throws all away. All run before other work on \
+         the machine (nice -20). CPU time is that of the whole process.",
         hierarchies().len()
     );
     let of =

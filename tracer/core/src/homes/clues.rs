@@ -41,8 +41,8 @@ pub(crate) struct Clues {
 impl Clues {
     /// The cgroup of a container, or else of its pod, in a hierarchy.
     pub(crate) fn cgroup(&self, at: HierarchyId, home: &Container) -> Option<CgroupKey> {
-        let ids = [&home.container_id, &home.pod_uid].into_iter().flatten();
-        ids.filter_map(|id| self.cgroup_named(at, id)).next()
+        let mut ids = [&home.container_id, &home.pod_uid].into_iter().flatten();
+        ids.find_map(|id| self.cgroup_named(at, id))
     }
 
     /// The cgroup of a pod in a hierarchy, or of the container where there is no pod.
