@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
@@ -103,7 +103,8 @@ impl End {
 
     /// Goes on unless it has come.
     fn check(&self) -> Result<()> {
-        if self.wait(Some(Duration::ZERO))? { bail!("interrupted") } else { Ok(()) }
+        ensure!(!self.wait(Some(Duration::ZERO))?, "interrupted");
+        Ok(())
     }
 }
 
@@ -323,7 +324,8 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
         words.get(1).filter(|at| is_cgroup && at.starts_with(MOUNTS)).map(PathBuf::from)
     });
     let points: Vec<_> = points.collect();
-    if points.is_empty() { bail!("no cgroups are mounted") } else { Ok(points) }
+    ensure!(!points.is_empty(), "no cgroups are mounted");
+    Ok(points)
 }
 
 /// Gives v1's cpusets below this one the CPUs and the memory of the one above, without which nobody

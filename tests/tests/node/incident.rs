@@ -164,9 +164,9 @@ impl Suspect {
         assert!(self.is_left(left) && by_hierarchy(left).len() > 1, "{left:#}");
         say(&format!("left: {}", lines.findings("left").len()));
         let updates = lines.of("update").into_iter().filter(|it| self.is_left(&it["finding"]));
-        let outside = updates.map(|it| it["outside_net_bytes"].as_i64().expect("a number"));
+        let mut outside = updates.map(|it| it["outside_net_bytes"].as_i64().expect("a number"));
         // Its services are born to it.
-        let outside = outside.last().expect("what they charged outside is added");
+        let outside = outside.next_back().expect("what they charged outside is added");
         assert!(outside >= LEAK.cast_signed(), "{outside}");
         assert_eq!(text(left, "from"), self.inside);
         // It may move on from there.

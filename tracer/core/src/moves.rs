@@ -149,15 +149,26 @@ impl Engine {
         let known = self.tree.hierarchy_of(hierarchy);
         let controllers = known.map_or(&[][..], |known| &known.controllers);
         let (kind, lost_controllers) = self.findings.judge(&task, hierarchy, &step, controllers)?;
+        let finding = self.finding(kind, lost_controllers, transit);
+        self.found(finding, hierarchy, out);
+        Some(kind)
+    }
+
+    fn finding(
+        &self,
+        kind: FindingKind,
+        lost_controllers: Vec<String>,
+        transit: Transit,
+    ) -> Finding {
         let home = self.home_before(&transit);
         let mover_home = self.home(transit.mover.pid, &Clues::default());
-        let limits = self.limits_between(hierarchy, transit.from.key, transit.to.key);
-        let Transit { at, whole_process, from, to, mover, .. } = transit;
-        let finding = Finding {
+        let Transit { at, task, whole_process, hierarchy, from, to, mover, .. } = transit;
+        Finding {
             kind,
             at,
             task,
             whole_process,
+            limits: self.limits_between(hierarchy, from.key, to.key),
             hierarchy: self.hierarchy_name(hierarchy),
             from,
             to,
@@ -167,12 +178,9 @@ impl Engine {
             lost_controllers,
             home: home.map(Box::new),
             mover_home: mover_home.map(Box::new),
-            limits,
             resident: None,
             kill: None,
-        };
-        self.found(finding, hierarchy, out);
-        Some(kind)
+        }
     }
 
     /// Whose a task is that got from one place to another: whose it was there, if that is a pod's.

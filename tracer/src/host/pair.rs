@@ -100,8 +100,8 @@ mod tests {
         };
         let mut said = Vec::new();
         let done = in_order(jobs, read, &mut |input| said.push(input));
-        let expected =
-            jobs.iter().flat_map(|job| vec![Input::Unmoved { count: *job }; *job as usize]);
+        let of = |job: &u64| (0..*job).map(|_| Input::Unmoved { count: *job }).collect::<Vec<_>>();
+        let expected = jobs.iter().flat_map(of);
         assert_eq!(said, expected.collect::<Vec<_>>());
         assert_eq!(done, jobs.iter().map(|job| job * 2).collect::<Vec<_>>());
     }

@@ -107,7 +107,7 @@ impl Node {
             };
             let start = Instant::now();
             let tree = walk_all(&self.roots, &mut feed)?;
-            let cgroups = start.elapsed();
+            let (cgroups, start) = (start.elapsed(), Instant::now());
             let tasks = host.scan_tasks(&mut feed).context("cannot scan the tasks")?;
             unread += tree.unread + tasks.unread;
             log::debug!(
@@ -115,7 +115,7 @@ impl Node {
                 tree.cgroups,
                 cgroups.as_millis(),
                 tasks.processes,
-                (start.elapsed() - cgroups).as_millis()
+                start.elapsed().as_millis()
             );
         }
         unread += nowhere;

@@ -20,20 +20,7 @@ const STARTS: usize = 5;
 pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
     let watched = Duration::from_secs(if quick { 5 } else { 60 });
     eprintln!("bench: start and memory, {} s", watched.as_secs());
-    let mut command = Command::new(&binaries.truant);
-    command.args(["watch", "--output", "json"]);
-    let mut starts = Vec::new();
-    for _ in 1..STARTS {
-        let tracer = Tracer::start(&mut command, "\"header\"")?;
-        starts.push(tracer.started_in);
-        tracer.end()?;
-    }
-    let tracer = Tracer::start(&mut command, "\"header\"")?;
-    starts.push(tracer.started_in);
-    sleep(watched);
-    let (resident, peak) = (tracer.memory_kib("VmRSS")?, tracer.memory_kib("VmHWM")?);
-    tracer.end()?;
-    starts.sort_unstable();
+    let (starts, resident, peak) = measure(binaries, watched)?;
     let (middle, slowest) = (starts[STARTS / 2], starts[STARTS - 1]);
     let size = fs::metadata(&binaries.truant)?.len();
     let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
@@ -61,4 +48,24 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
         (size > SIZE_TARGET, format!("the binary has {size} bytes")),
     ];
     Ok(missed.into_iter().filter_map(|(is_missed, what)| is_missed.then_some(what)).collect())
+}
+
+/// How long each start took, shortest first; then what is resident after it has watched for so
+/// long, and what was at its peak, in KiB.
+fn measure(binaries: &Binaries, watched: Duration) -> Result<(Vec<Duration>, u64, u64)> {
+    let mut command = Command::new(&binaries.truant);
+    command.args(["watch", "--output", "json"]);
+    let mut starts = Vec::new();
+    for _ in 1..STARTS {
+        let tracer = Tracer::start(&mut command, "\"header\"")?;
+        starts.push(tracer.started_in);
+        tracer.end()?;
+    }
+    let tracer = Tracer::start(&mut command, "\"header\"")?;
+    starts.push(tracer.started_in);
+    sleep(watched);
+    let (resident, peak) = (tracer.memory_kib("VmRSS")?, tracer.memory_kib("VmHWM")?);
+    tracer.end()?;
+    starts.sort_unstable();
+    Ok((starts, resident, peak))
 }

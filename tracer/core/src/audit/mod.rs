@@ -245,14 +245,22 @@ impl Engine {
             unseen,
             exposed,
         };
-        let processes: BTreeMap<_, _> = audit
-            .pods
-            .iter()
-            .flat_map(|pod| &pod.processes)
-            .map(|it| ((it.task.tgid, it.task.tid), it))
-            .collect();
         self.moment.end();
-        for stray in &sure {
+        self.follow(&audit, &sure);
+        self.findings.add(FindingKind::AlreadyOut, news.len() as u64);
+        self.findings.add(FindingKind::Exposed, audit.exposed.len() as u64);
+        out.push(Report::Audit(Box::new(audit)));
+        self.gathered.views.clear();
+        self.gathered.held.clear();
+        self.losses.flush(at, out);
+    }
+
+    /// Remembers who is out, and follows those that are told of.
+    fn follow(&mut self, audit: &Audit, sure: &[Stray]) {
+        let processes = audit.pods.iter().flat_map(|pod| &pod.processes);
+        let processes: BTreeMap<_, _> =
+            processes.map(|it| ((it.task.tgid, it.task.tid), it)).collect();
+        for stray in sure {
             if let Some(finding) = processes.get(&(stray.task.tgid, stray.task.tid)) {
                 self.episodes.found(finding, &stray.out);
             }
@@ -261,12 +269,6 @@ impl Engine {
                 self.findings.found(&stray.task, *hierarchy);
             }
         }
-        self.findings.add(FindingKind::AlreadyOut, news.len() as u64);
-        self.findings.add(FindingKind::Exposed, audit.exposed.len() as u64);
-        out.push(Report::Audit(Box::new(audit)));
-        self.gathered.views.clear();
-        self.gathered.held.clear();
-        self.losses.flush(at, out);
     }
 
     /// Says that some are not judged at `at`. Of those who were started since tracing began every

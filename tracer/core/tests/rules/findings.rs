@@ -138,7 +138,8 @@ fn each_v1_hierarchy_tells_its_own_story() {
          move 100 3 7:5
          end",
         "Left 100 memory /kubepods/$A -> /system.slice, \
-         name=systemd /kubepods/$A -> /system.slice, cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
+         name=systemd /kubepods/$A -> /system.slice, \
+         cpu,cpuacct /kubepods/$A -> /user.slice by 7 lost memory,cpu,cpuacct
          Found, 4 moves, 0 unmoved, {Left: 1}, {}, []",
     );
 }
