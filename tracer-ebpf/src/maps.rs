@@ -18,9 +18,9 @@ pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNT
 
 /// Charges by cgroup and process, see [`truant_ebpf::charge_key`]. Rows live for one interval.
 ///
-/// All CPUs share a row. The kernel has just added the same batch to the cgroup's own counter, which
-/// they share as well. A value for each CPU would take thousands of small pieces of the kernel's
-/// per-CPU memory, and each fork, which takes some too, would search past them.
+/// All CPUs share a row. The kernel has just added the same batch to the cgroup's own counter, and
+/// they share that as well. A value for each CPU would take thousands of small pieces of the
+/// kernel's per-CPU memory, and each fork, which takes some too, would search past them.
 #[map]
 pub(crate) static CHARGES: HashMap<u64, Row> = HashMap::with_max_entries(8192, 0);
 

@@ -106,8 +106,8 @@ struct Place {
 }
 
 /// Where the task was that is being moved, from the entry of the call to its return, for fentry and
-/// fexit. One is enough, since the kernel moves under one mutex. It is no map, whose value a program
-/// would have to look up.
+/// fexit. One is enough, since the kernel moves under one mutex. It is no map, whose values are
+/// looked up.
 mod source {
     use core::cell::UnsafeCell;
 
