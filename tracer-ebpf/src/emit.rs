@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, maps::ring_buf::RingBufEntry};
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use truant_ebpf::Counter;
 
 use crate::maps::{COUNTS, RING};
@@ -45,24 +45,35 @@ pub(crate) fn settle(result: Result<(), Counter>) -> u32 {
 /// [`Counter::RingFull`].
 #[inline(always)]
 pub(crate) fn emit<T: 'static>(record: T) -> Result<(), Counter> {
-    let mut entry = reserve::<T>()?;
-    entry.write(record);
-    submit(entry);
-    Ok(())
+    emit_filled(|to: *mut T| {
+        // SAFETY: `to` is room for a whole record.
+        unsafe { to.write(record) };
+        Ok(())
+    })
 }
 
-/// Takes room for a record that is too large for the stack, to be filled and given to [`submit`].
+/// Puts a record into the ring that `fill` writes there. What it reads goes straight to where it
+/// belongs, and needs no place on the stack, where a large record has none and a small one has to
+/// wait.
+///
+/// Nobody is woken: the reader looks by itself many times a second, and a wake-up a record would
+/// cost the traced more than the record.
 ///
 /// # Errors
-/// [`Counter::RingFull`].
+/// [`Counter::RingFull`], and what `fill` fails at, in which case there is no record.
 #[inline(always)]
-pub(crate) fn reserve<T: 'static>() -> Result<RingBufEntry<T>, Counter> {
-    RING.reserve::<T>(0).ok_or(Counter::RingFull)
-}
-
-/// Makes a record visible, and wakes nobody: the reader looks by itself many times a second, and a
-/// wake-up a record would cost the traced more than the record.
-#[inline(always)]
-pub(crate) fn submit<T: 'static>(entry: RingBufEntry<T>) {
-    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+pub(crate) fn emit_filled<T: 'static>(
+    fill: impl FnOnce(*mut T) -> Result<(), Counter>,
+) -> Result<(), Counter> {
+    let mut entry = RING.reserve::<T>(0).ok_or(Counter::RingFull)?;
+    match fill(entry.as_mut_ptr()) {
+        Ok(()) => {
+            entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+            Ok(())
+        }
+        Err(counter) => {
+            entry.discard(0);
+            Err(counter)
+        }
+    }
 }

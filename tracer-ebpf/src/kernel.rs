@@ -115,13 +115,17 @@ impl Task<Typed> {
     }
 }
 
-/// The process that runs this program, and the name of its thread.
+/// Writes which process runs this program, and the name of its thread.
 #[inline(always)]
-pub(crate) fn current() -> Read<(u32, Comm)> {
-    match Task::typed_current() {
-        Some(task) => Ok((task.tgid()?, task.comm()?)),
-        None => Ok(((bpf_get_current_pid_tgid() >> 32) as u32, Task::current().comm()?)),
+pub(crate) fn current(process: &mut u32, comm: &mut Comm) -> Read<()> {
+    if let Some(task) = Task::typed_current() {
+        *process = task.tgid()?;
+        *comm = task.comm()?;
+    } else {
+        *process = (bpf_get_current_pid_tgid() >> 32) as u32;
+        *comm = Task::current().comm()?;
     }
+    Ok(())
 }
 
 impl<A: Access> Task<A> {
@@ -179,11 +183,14 @@ impl<A: Access> Task<A> {
         member::<A, _>(self.0, Field::TaskStart)
     }
 
-    /// The task as the records have it.
+    /// Writes the task as the records have it.
     #[inline(always)]
-    pub(crate) fn record(self) -> Read<TaskRecord> {
-        let (tid, tgid) = (self.tid()?, self.tgid()?);
-        Ok(TaskRecord { tid, tgid, start: self.start()?, comm: self.comm()? })
+    pub(crate) fn record(self, to: &mut TaskRecord) -> Read<()> {
+        to.tid = self.tid()?;
+        to.tgid = self.tgid()?;
+        to.start = self.start()?;
+        to.comm = self.comm()?;
+        Ok(())
     }
 }
 
@@ -214,10 +221,10 @@ impl<A: Access> CssSet<A> {
         }
     }
 
-    /// The id of the cgroup in the hierarchy that `root` is the root of.
+    /// The id of the cgroup in the hierarchy of that number, which `root` is the root of.
     #[inline(always)]
-    pub(crate) fn id_within(self, root: Root<A>) -> Read<u64> {
-        if root.id()? == V2 { self.v2()?.id() } else { CssSet::at(self.0).linked_to(root.0)?.id() }
+    pub(crate) fn id_within(self, root: Root<A>, hierarchy: u32) -> Read<u64> {
+        if hierarchy == V2 { self.v2()?.id() } else { CssSet::at(self.0).linked_to(root.0)?.id() }
     }
 }
 

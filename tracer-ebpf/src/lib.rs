@@ -83,7 +83,7 @@ pub enum Sum {
     LimitHits,
 }
 
-/// The index of a row's last number: the cgroup's id on the CPU that made the row, 0 on others.
+/// The index of a row's last number: the cgroup's id.
 pub const ROW_CGROUP: usize = 4;
 
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].

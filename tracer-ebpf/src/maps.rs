@@ -4,7 +4,7 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf},
+    maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
 use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row};
 
@@ -17,13 +17,16 @@ pub(crate) static RING: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
 /// Charges by cgroup and process, see [`truant_ebpf::charge_key`]. Rows live for one interval.
-/// Userspace lowers the size on nodes with many CPUs, since each row has a value for each CPU.
+///
+/// All CPUs share a row. The kernel has just added the same batch to the cgroup's own counter, and
+/// they share that as well. A value for each CPU would take thousands of small pieces of the
+/// kernel's per-CPU memory, and each fork, which takes some too, would search past them.
 #[map]
-pub(crate) static CHARGES: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_entries(8192, 0);
+pub(crate) static CHARGES: HashMap<u64, Row> = HashMap::with_max_entries(8192, 0);
 
 /// Charges by cgroup alone, for what found no room in [`CHARGES`]: the totals stay exact.
 #[map]
-pub(crate) static OVERFLOW: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_entries(8192, 0);
+pub(crate) static OVERFLOW: HashMap<u64, Row> = HashMap::with_max_entries(8192, 0);
 
 /// On each CPU, the row that a tracepoint of the memory statistics adds to until another is due: a
 /// page is several events, nearly always of the cgroup and process of the last. By
@@ -32,10 +35,11 @@ pub(crate) static OVERFLOW: PerCpuHashMap<u64, Row> = PerCpuHashMap::with_max_en
 pub(crate) static RECENT: PerCpuArray<Recent> =
     PerCpuArray::with_max_entries(2 * RECENT_PROGRAMS, 0);
 
-/// The move under way, from the entry of `cgroup_attach_task` to its return: the mover's thread,
-/// the source, and the arguments. One slot is enough, since the kernel moves under one mutex.
+/// The move under way, from the entry of `cgroup_attach_task` to its return, for kprobes alone: the
+/// mover's thread, the source, and the arguments. One slot is enough, since the kernel moves under
+/// one mutex.
 #[map]
-pub(crate) static MOVE: Array<[u64; 5]> = Array::with_max_entries(1, 0);
+pub(crate) static MOVE: Array<[u64; 6]> = Array::with_max_entries(1, 0);
 
 /// The arguments of `page_counter_try_charge` from entry to return, by the frame's address, for
 /// kprobes alone. A frame is on a stack, and a stack is on a CPU or preempted inside the call.

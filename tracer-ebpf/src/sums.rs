@@ -1,6 +1,8 @@
 //! Charges summed by cgroup and process, so that no charge costs a record.
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid, maps::PerCpuHashMap};
+use core::mem::MaybeUninit;
+
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid, maps::HashMap};
 use truant_ebpf::{
     Counter, RECENT_KEY, ROW_CGROUP, Recent, Row, Sum, Word, charge_key, recent, without_process,
 };
@@ -25,17 +27,30 @@ pub(crate) fn sum(memcg: Memcg, which: Sum, amount: u64) -> Result<(), Counter> 
         add_to(row, which as usize, amount);
         return Ok(());
     }
-    let mut row: Row = [0; 5];
-    row[which as usize] = amount;
-    new_row(memcg, key, &mut row)
+    new_row(memcg, key, which as usize, amount)
 }
 
 /// The way of the first charge of an interval, which makes the row with the charge in it. Apart, so
 /// that the common way stays short.
 #[inline(never)]
-fn new_row(memcg: Memcg, key: u64, row: &mut Row) -> Result<(), Counter> {
-    row[ROW_CGROUP] = memcg.cgroup_id()?;
-    add_row(key, row)
+fn new_row(memcg: Memcg, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
+    let cgroup = memcg.cgroup_id()?;
+    let mut row = MaybeUninit::<Row>::uninit();
+    let numbers = row.as_mut_ptr().cast::<u64>();
+    for at in 0..ROW_CGROUP {
+        write(numbers, at, if at == which { amount } else { 0 });
+    }
+    write(numbers, ROW_CGROUP, cgroup);
+    // SAFETY: each of its numbers was written.
+    add_row(key, unsafe { row.assume_init_ref() })
+}
+
+/// Writes a number of a row. One by one: several zeroes the compiler would write byte by byte, in a
+/// loop that takes longer than all else of a charge.
+#[inline(always)]
+fn write(numbers: *mut u64, at: usize, number: u64) {
+    // SAFETY: a row is as long as the callers count.
+    unsafe { numbers.add(at).write_volatile(number) };
 }
 
 /// Adds to the row that this CPU added to last, if it is the one, with neither a look-up nor a
@@ -68,7 +83,10 @@ pub(crate) fn sum_recent<A: Access>(
 #[inline(never)]
 fn change(recent: &mut Recent, key: u64, cgroup: u64) -> Result<(), Counter> {
     let [charged, uncharged, failures, hits, old_cgroup, old] = *recent;
-    *recent = [0, 0, 0, 0, cgroup, key];
+    let numbers = recent.as_mut_ptr();
+    (0..ROW_CGROUP).for_each(|at| write(numbers, at, 0));
+    write(numbers, ROW_CGROUP, cgroup);
+    write(numbers, RECENT_KEY, key);
     if old == 0 {
         return Ok(());
     }
@@ -87,7 +105,7 @@ fn add_row(key: u64, row: &Row) -> Result<(), Counter> {
 /// Makes the row, or adds to the one that is there: another CPU may have made it meanwhile, and its
 /// cgroup is in it. Tells whether there was room.
 #[inline(always)]
-fn put(table: &PerCpuHashMap<u64, Row>, key: u64, row: &Row) -> bool {
+fn put(table: &HashMap<u64, Row>, key: u64, row: &Row) -> bool {
     if table.insert(key, row, u64::from(BPF_NOEXIST)).is_ok() {
         return true;
     }

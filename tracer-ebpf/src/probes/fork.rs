@@ -12,7 +12,7 @@ use aya_ebpf::{
 use truant_ebpf::{Born, Counter, Forked, Kind};
 
 use crate::{
-    emit::{emit, settle},
+    emit::{emit_filled, settle},
     kernel::{Access, Probed, Task, Typed},
 };
 
@@ -34,22 +34,30 @@ fn try_fork<A: Access + Eq>(parent: Task<A>, child: Task<A>) -> Result<(), Count
     if child.tid()? != child.tgid()? && child_set == child.leader()?.cgroups()? {
         return Ok(());
     }
-    let mut forked = Forked {
-        kind: Kind::Forked as u32,
-        parent_tid: parent.tid()?,
+    let forked = |kind: Kind, to: *mut Forked| {
+        // SAFETY: `to` is a whole record of the ring, of integers, and is only written to.
+        let to = unsafe { &mut *to };
+        to.kind = kind as u32;
+        to.reserved = 0;
         // SAFETY: the helper takes nothing and returns a number.
-        at: unsafe { bpf_ktime_get_boot_ns() },
-        task: child.record()?,
-        parent: parent.tgid()?,
-        reserved: 0,
+        to.at = unsafe { bpf_ktime_get_boot_ns() };
+        to.parent_tid = parent.tid()?;
+        to.parent = parent.tgid()?;
+        child.record(&mut to.task)
     };
     if parent_set == child_set {
-        return emit(forked);
+        return emit_filled(|to| forked(Kind::Forked, to));
     }
     let (from, to) = (parent_set.v2()?.id()?, child_set.v2()?.id()?);
     if from == to {
-        return emit(forked);
+        return emit_filled(|to| forked(Kind::Forked, to));
     }
-    forked.kind = Kind::Born as u32;
-    emit(Born { forked, from, to, parent_comm: parent.comm()? })
+    emit_filled(|born: *mut Born| {
+        // SAFETY: as above.
+        let born = unsafe { &mut *born };
+        born.from = from;
+        born.to = to;
+        born.parent_comm = parent.comm()?;
+        forked(Kind::Born, &raw mut born.forked)
+    })
 }

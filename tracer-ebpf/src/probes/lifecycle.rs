@@ -10,7 +10,7 @@ use aya_ebpf::{
 use truant_ebpf::{Cgroup as CgroupRecord, Counter, Kind, NamedCgroup};
 
 use crate::{
-    emit::{emit, reserve, settle, submit},
+    emit::{emit, emit_filled, settle},
     kernel::{Cgroup, Read},
 };
 
@@ -42,21 +42,14 @@ fn tracepoint_cgroup_release(ctx: RawTracePointContext) -> u32 {
 #[inline(always)]
 fn try_named(kind: Kind, cgroup: Cgroup) -> Result<(), Counter> {
     let record = record(kind, cgroup)?;
-    let mut entry = reserve::<NamedCgroup>()?;
-    let to = entry.as_mut_ptr();
-    // SAFETY: `to` is a whole record of the ring, and the name is only written through.
-    let name = unsafe {
-        (&raw mut (*to).cgroup).write(record);
-        &mut (*to).name
-    };
-    match cgroup.name(name) {
-        Ok(()) => submit(entry),
-        Err(counter) => {
-            entry.discard(0);
-            return Err(counter);
-        }
-    }
-    Ok(())
+    emit_filled(|to: *mut NamedCgroup| {
+        // SAFETY: `to` is a whole record of the ring, and the name is only written through.
+        let name = unsafe {
+            (&raw mut (*to).cgroup).write(record);
+            &mut (*to).name
+        };
+        cgroup.name(name)
+    })
 }
 
 #[inline(always)]

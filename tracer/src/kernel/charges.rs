@@ -8,9 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
-    maps::{
-        Array, IterableMap as _, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues,
-    },
+    maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError, PerCpuArray, PerCpuValues},
 };
 use truant_core::input::ChargeDelta;
 use truant_ebpf::{
@@ -18,7 +16,7 @@ use truant_ebpf::{
     split_charge_key,
 };
 
-type Table = PerCpuHashMap<MapData, u64, Row>;
+type Table = HashMap<MapData, u64, Row>;
 
 /// The tables of charges.
 pub(crate) struct Charges {
@@ -111,8 +109,8 @@ fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Resul
     T::try_from(map).with_context(|| format!("the map {name} has another form"))
 }
 
-/// Takes the rows of an epoch out of a table, each summed over the CPUs, by key. Keys first: taking
-/// out a row while walking would start the walk anew.
+/// Takes the rows of an epoch out of a table, by key. Keys first: taking out a row while walking
+/// would start the walk anew.
 fn take_rows(table: &mut Table, epoch: u64) -> Result<BTreeMap<u64, Row>> {
     let keys: Vec<u64> = table
         .keys()
@@ -121,15 +119,9 @@ fn take_rows(table: &mut Table, epoch: u64) -> Result<BTreeMap<u64, Row>> {
         .with_context(|| format!("cannot walk {:?}", table.map()))?;
     let mut rows = BTreeMap::new();
     for key in keys {
-        let values = table.get(&key, 0).context("cannot read a row of charges")?;
-        let mut sums = Row::default();
-        for value in values.iter() {
-            for (sum, more) in sums.iter_mut().zip(value) {
-                *sum += more;
-            }
-        }
+        let row = table.get(&key, 0).context("cannot read a row of charges")?;
         table.remove(&key).context("cannot take out a row of charges")?;
-        rows.insert(key, sums);
+        rows.insert(key, row);
     }
     Ok(rows)
 }

@@ -24,9 +24,6 @@ use super::{
 /// The compiled programs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/truant.bpf.o");
 
-/// Upper bound for each table of charges, in bytes over all CPUs.
-const CHARGES_BYTES: usize = 32 << 20;
-
 /// Programs, loaded and attached as far as the kernel allows.
 pub(crate) struct Tracer {
     /// The loaded object, with the maps that the readers take.
@@ -176,9 +173,6 @@ impl KernelBtf {
 }
 
 fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {
-    let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus.max(1));
-    let row = size_of::<truant_ebpf::Row>() * cpus;
-    let rows = u32::try_from((CHARGES_BYTES / row).clamp(1024, 8192)).unwrap_or(1024);
     let level = if debug { aya_log::Level::Trace as u8 } else { 0 };
     EbpfLoader::new()
         .btf(None)
@@ -186,8 +180,6 @@ fn load(types: &KernelTypes, debug: bool) -> Result<Ebpf> {
         .override_global("VALUES", types.values.as_slice(), true)
         .override_global("WAYS", types.steps().as_slice(), true)
         .override_global(aya_log::LEVEL, &level, false)
-        .map_max_entries("CHARGES", rows)
-        .map_max_entries("OVERFLOW", rows)
         .load(OBJECT)
         .context("cannot make the maps (root, or CAP_BPF and CAP_PERFMON, is needed)")
 }
