@@ -19,8 +19,8 @@ use super::{
     usage::{self, Ran},
 };
 
-/// What the node has besides what this machine has anyhow: cgroups, and processes. Each cgroup is
-/// there in every hierarchy.
+/// What the node has besides what this machine has anyhow: cgroups, which the hierarchies share out
+/// evenly, as each container has one in every hierarchy; and processes.
 const CGROUPS: usize = 5_000;
 const PROCESSES: usize = 20_000;
 
@@ -65,11 +65,12 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
 
 fn print(audits: &[Audit], looks: Spread, bare: &[Duration], ps: &[Ran], peak: u64) {
     let caption = format!(
-        "On this machine, with {PROCESSES} processes more in {CGROUPS} cgroups of each of its {} \
+        "On this machine, with {PROCESSES} processes and {CGROUPS} cgroups more, {} in each of its {} \
          hierarchies, most of them those of pods. Median of the turns, in brackets the least and \
          the most; all take turns. Bare: one thread lists the same directories, opens and reads \
          `cgroup` and `stat` of each process, and throws all away. All run before other work on \
          the machine (nice -20). CPU time is that of the whole process.",
+        in_each(),
         hierarchies().len()
     );
     let of =
@@ -142,6 +143,11 @@ fn read_bare() -> Result<Duration> {
     Ok(start.elapsed())
 }
 
+/// The cgroups in each hierarchy.
+fn in_each() -> usize {
+    CGROUPS.div_ceil(hierarchies().len().max(1))
+}
+
 /// Where the hierarchies are mounted.
 fn hierarchies() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
@@ -163,7 +169,7 @@ struct Node {
 impl Node {
     fn start(program: &Path) -> Result<Self> {
         let mut child = Command::new(program)
-            .args([CGROUPS, PROCESSES].map(|count| count.to_string()))
+            .args([in_each(), PROCESSES].map(|count| count.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
