@@ -2,7 +2,7 @@
 //! started before it and started after it. By containerd as a kubelet uses it, in hybrid mode, and
 //! by Docker on v1.
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeMap, thread, time::Duration};
 
 use serde_json::Value;
 use truant_tests::{
@@ -163,10 +163,15 @@ impl Suspect {
         let left = left[0];
         assert!(self.is_left(left) && by_hierarchy(left).len() > 1, "{left:#}");
         say(&format!("left: {}", lines.findings("left").len()));
-        let updates = lines.of("update").into_iter().filter(|it| self.is_left(&it["finding"]));
-        let mut outside = updates.map(|it| it["outside_net_bytes"].as_i64().expect("a number"));
-        // Its services are born to it.
-        let outside = outside.next_back().expect("what they charged outside is added");
+        // Its services leave hierarchies of their own, or are born to it where it is.
+        let outside: BTreeMap<u64, i64> = lines
+            .of("update")
+            .into_iter()
+            .filter(|it| it["finding"]["home"]["container_id"] == *self.id)
+            .map(|it| (number(&it["finding"], "pid"), it["outside_net_bytes"].as_i64()))
+            .map(|(pid, net)| (pid, net.expect("a number")))
+            .collect();
+        let outside: i64 = outside.values().sum();
         assert!(outside >= LEAK.cast_signed(), "{outside}");
         assert_eq!(text(left, "from"), self.inside);
         // It may move on from there.
