@@ -18,6 +18,7 @@ fn main() -> ExitCode {
 
 const CASES: &[Case] = &[
     case("node::incident_by_cri", incident::by_cri),
+    case("node::incident_with_sys_admin_alone", incident::with_sys_admin_alone),
     case("node::incident_by_docker", incident::by_docker),
     case("node::innocent_systemd_driver_of_containerd", innocent::systemd_driver_of_containerd),
     case("node::innocent_systemd_driver_of_docker", innocent::systemd_driver_of_docker),
