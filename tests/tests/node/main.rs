@@ -4,6 +4,7 @@
 mod incident;
 mod innocent;
 mod inside;
+mod nested;
 mod quiet;
 mod scene;
 mod unified;
@@ -29,6 +30,7 @@ const CASES: &[Case] = &[
     case("node::unified_systemd_driver", unified::systemd_driver),
     case("node::unified_not_fenced", unified::systemd_where_the_tree_is_not_fenced),
     case("node::born_outside_by_clone3", unified::born_outside_by_clone3),
+    case("node::docker_in_a_pod", nested::docker_in_a_pod),
     case("node::quiet_life", quiet::containers_come_and_go),
     case("node::a_debug_pod_says_the_same", inside::a_debug_pod_says_the_same),
     case("node::a_pod_that_lacks_something", inside::a_pod_that_lacks_something_says_what),
