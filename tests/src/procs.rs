@@ -74,3 +74,36 @@ pub fn held(cgroup: &str) -> Option<u64> {
     let dir = hierarchy.root.join(cgroup.trim_start_matches('/'));
     fs::read_to_string(dir.join(file)).ok()?.trim().parse().ok()
 }
+
+/// Processes that the kernel does not choose when memory runs out, until this is dropped.
+#[derive(Debug)]
+pub struct Spared(Vec<(u32, String)>);
+
+impl Spared {
+    /// Those with these ids; what they start from now on is spared as well.
+    ///
+    /// # Panics
+    /// If there is none of one id.
+    pub fn processes(pids: &[u32]) -> Self {
+        let spare = |pid: &u32| {
+            let file = adjustment(*pid);
+            let before = fs::read_to_string(&file).expect("it runs");
+            fs::write(file, "-1000").expect("root may do so");
+            (*pid, before)
+        };
+        Self(pids.iter().map(spare).collect())
+    }
+}
+
+impl Drop for Spared {
+    fn drop(&mut self) {
+        for (pid, before) in &self.0 {
+            // It may have ended.
+            let _ = fs::write(adjustment(*pid), before.trim());
+        }
+    }
+}
+
+fn adjustment(pid: u32) -> String {
+    format!("/proc/{pid}/oom_score_adj")
+}

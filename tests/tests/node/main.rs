@@ -4,6 +4,8 @@
 mod incident;
 mod innocent;
 mod inside;
+mod nested;
+mod oom;
 mod quiet;
 mod scene;
 mod unified;
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
 
 const CASES: &[Case] = &[
     case("node::incident_by_cri", incident::by_cri),
+    case("node::incident_with_sys_admin_alone", incident::with_sys_admin_alone),
     case("node::incident_by_docker", incident::by_docker),
     case("node::innocent_systemd_driver_of_containerd", innocent::systemd_driver_of_containerd),
     case("node::innocent_systemd_driver_of_docker", innocent::systemd_driver_of_docker),
@@ -28,6 +31,8 @@ const CASES: &[Case] = &[
     case("node::unified_systemd_driver", unified::systemd_driver),
     case("node::unified_not_fenced", unified::systemd_where_the_tree_is_not_fenced),
     case("node::born_outside_by_clone3", unified::born_outside_by_clone3),
+    case("node::oom_at_the_limit", oom::at_the_limit),
+    case("node::docker_in_a_pod", nested::docker_in_a_pod),
     case("node::quiet_life", quiet::containers_come_and_go),
     case("node::a_debug_pod_says_the_same", inside::a_debug_pod_says_the_same),
     case("node::a_pod_that_lacks_something", inside::a_pod_that_lacks_something_says_what),

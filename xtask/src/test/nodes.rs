@@ -30,22 +30,23 @@ pub(super) struct Node {
 /// minute there and more.
 pub(super) const NODES: [Node; 5] = [
     Node {
-        release: Release::Bookworm,
-        kernel: "6.1",
-        cgroup: Cgroup::V1,
-        elsewhere: &["node::quiet_life"],
-    },
-    Node {
         release: Release::Trixie,
         kernel: "6.12",
         cgroup: Cgroup::V2,
-        elsewhere: &["node::a_debug_pod", "node::a_pod_that", "node::unified_cgroupfs"],
+        elsewhere: &[
+            "node::a_debug_pod",
+            "node::a_pod_that",
+            "node::docker",
+            "node::oom_of",
+            "node::podman",
+            "node::unified_cgroupfs",
+        ],
     },
     Node {
-        release: Release::Bullseye,
+        release: Release::Bookworm,
         kernel: "6.1",
-        cgroup: Cgroup::Hybrid,
-        elsewhere: &["node::quiet_life"],
+        cgroup: Cgroup::V1,
+        elsewhere: &["node::podman", "node::quiet_life"],
     },
     Node {
         release: Release::Bookworm,
@@ -53,10 +54,17 @@ pub(super) const NODES: [Node; 5] = [
         cgroup: Cgroup::V2,
         elsewhere: &[
             "node::born",
+            "node::oom_at",
             "node::quiet_life",
             "node::unified_not",
             "node::unified_systemd",
         ],
+    },
+    Node {
+        release: Release::Bullseye,
+        kernel: "6.1",
+        cgroup: Cgroup::Hybrid,
+        elsewhere: &["node::incident_with", "node::oom", "node::quiet_life"],
     },
     Node {
         release: Release::Bullseye,
