@@ -9,8 +9,8 @@ use core::cmp::Reverse;
 
 use crate::{
     engine::Engine,
-    ids::{BootTime, CgroupKey, Task},
-    input::{Input, Need, Way},
+    ids::{BootTime, CgroupKey, HierarchyId, Task},
+    input::{Input, Limit, Need, Way},
     ledger::pod_of,
     report::{Finding, FindingKind, Home, Kill, Place, RanOut, Report},
 };
@@ -116,9 +116,14 @@ impl Engine {
         let key = victim.place.key.filter(|_| sees)?;
         let has_refused =
             |key: &CgroupKey| refused.contains(&key.id) || self.kills.refused.contains(&key.id);
-        let Some(limiting) = self.upwards(key).find(has_refused) else { return Some(RanOut::Node) };
-        let limit = self.gathered.limits_of(limiting).and_then(|limits| limits.memory);
-        Some(RanOut::Cgroup(self.tree.place(limiting), limit))
+        let limit = |key| self.gathered.limits_of(key).and_then(|limits| limits.memory);
+        if let Some(limiting) = self.upwards(key).find(has_refused) {
+            return Some(RanOut::Cgroup(self.tree.place(limiting), limit(limiting)));
+        }
+        // In v1 there may be a limit of memory with swap beside it, which nobody sees refuse.
+        let may_be_limited = |key| matches!(limit(key), Some(Limit::Of(_)));
+        let is_hidden = key.hierarchy != HierarchyId::V2 && self.upwards(key).any(may_be_limited);
+        (!is_hidden).then_some(RanOut::Node)
     }
 
     pub(crate) fn memory_cgroup(&self, task: &Task) -> Option<CgroupKey> {

@@ -1,8 +1,8 @@
 //! Kills for want of memory, and who pays for what a pod's processes charge.
 
 use crate::{
-    findings::NODE,
-    scenario::{run, v2},
+    findings::{NODE, V1_NODE},
+    scenario::{run, v1, v2},
 };
 use truant_core::input::{Facts, Hook, Need, Way};
 
@@ -61,6 +61,26 @@ fn where_no_limit_refused_the_node_ran_out() {
          Oom 61 -/- $A/$a in /S/leaky.service: node; 100 inside, 9000 outside; /S/leaky.service=9000
          Found, 1 moves, 0 unmoved, {Left: 1, Oom: 1}, {}, []",
     );
+}
+
+#[test]
+fn under_a_limit_of_v1_another_one_may_have_refused_that_is_not_seen() {
+    let hooks = traced().hooks;
+    let said = run(
+        Facts { hooks, ..v1() },
+        &format!(
+            "{V1_NODE}
+             seen 60 4=/kubepods/$A
+             seen 61 4=/system.slice
+             limit 4:4 5000 max max
+             kill 60
+             kill 61
+             tick"
+        ),
+    );
+    let [limited, unlimited] = ["Oom 60", "Oom 61"].map(|it| said.split_once(it).unwrap().1);
+    assert!(limited.lines().next().unwrap().contains(": unknown;"), "{said}");
+    assert!(unlimited.lines().next().unwrap().contains(": node;"), "{said}");
 }
 
 #[test]
