@@ -22,7 +22,7 @@ pub const SYSTEMD: &str = "truant/systemd:latest";
 pub const BUSYBOX: &str = "truant/busybox:latest";
 
 /// What an emulated guest needs at most for what takes a moment elsewhere.
-const LONGEST: Duration = Duration::from_mins(2);
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// Who makes the cgroups of containers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -32,6 +32,7 @@ const CASES: &[Case] = &[
     case("node::unified_not_fenced", unified::systemd_where_the_tree_is_not_fenced),
     case("node::born_outside_by_clone3", unified::born_outside_by_clone3),
     case("node::oom_at_the_limit", oom::at_the_limit),
+    case("node::oom_of_the_node", oom::of_the_node),
     case("node::docker_in_a_pod", nested::docker_in_a_pod),
     case("node::quiet_life", quiet::containers_come_and_go),
     case("node::a_debug_pod_says_the_same", inside::a_debug_pod_says_the_same),

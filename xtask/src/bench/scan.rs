@@ -65,11 +65,11 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<Vec<String>> {
 
 fn print(audits: &[Audit], looks: Spread, bare: &[Duration], ps: &[Ran], peak: u64) {
     let caption = format!(
-        "On this machine, with {PROCESSES} processes and {CGROUPS} cgroups more, {} in each of its {} \
-         hierarchies, most of them those of pods. Median of the turns, in brackets the least and \
-         the most; all take turns. Bare: one thread lists the same directories, opens and reads \
-         `cgroup` and `stat` of each process, and throws all away. All run before other work on \
-         the machine (nice -20). CPU time is that of the whole process.",
+        "On this machine, with {PROCESSES} processes and {CGROUPS} cgroups more, {} in each of its \
+         {} hierarchies, most of them those of pods. Median of the turns, in brackets the least \
+         and the most; all take turns. Bare: one thread lists the same directories, opens and \
+         reads `cgroup` and `stat` of each process, and throws all away. All run before other \
+         work on the machine (nice -20). CPU time is that of the whole process.",
         in_each(),
         hierarchies().len()
     );

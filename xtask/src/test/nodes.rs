@@ -37,8 +37,6 @@ pub(super) const NODES: [Node; 5] = [
             "node::a_debug_pod",
             "node::a_pod_that",
             "node::docker",
-            "node::oom_of",
-            "node::podman",
             "node::unified_cgroupfs",
         ],
     },
@@ -46,7 +44,7 @@ pub(super) const NODES: [Node; 5] = [
         release: Release::Bookworm,
         kernel: "6.1",
         cgroup: Cgroup::V1,
-        elsewhere: &["node::podman", "node::quiet_life"],
+        elsewhere: &["node::oom", "node::quiet_life"],
     },
     Node {
         release: Release::Bookworm,
@@ -54,7 +52,7 @@ pub(super) const NODES: [Node; 5] = [
         cgroup: Cgroup::V2,
         elsewhere: &[
             "node::born",
-            "node::oom_at",
+            "node::oom",
             "node::quiet_life",
             "node::unified_not",
             "node::unified_systemd",
@@ -70,7 +68,7 @@ pub(super) const NODES: [Node; 5] = [
         release: Release::Bullseye,
         kernel: "5.10",
         cgroup: Cgroup::Hybrid,
-        elsewhere: &["node::innocent", "node::quiet_life"],
+        elsewhere: &["node::innocent", "node::oom", "node::quiet_life"],
     },
 ];
 

@@ -29,6 +29,9 @@ done
 mkdir /node
 # Inode tables that are not zeroed yet would be in the background, at the command's cost.
 mount -t ext4 -o noatime,noinit_itable /dev/vda /node || fail "its disk cannot be mounted"
+# What this run brings stays in memory when that runs short: read anew from the disk, page by page,
+# it would bring the node to a halt.
+mount -t tmpfs -o mode=755 tmpfs /node/usr/local/bin
 cp -a /vm/root/. /node/
 mount -t tmpfs -o mode=755 tmpfs /node/run
 mkdir -p /node/run/vm /node/run/systemd/system/multi-user.target.wants
