@@ -85,10 +85,11 @@ impl Watch {
         self.lines.lock().expect("no reader panics").clone()
     }
 
-    /// Waits until a line is as wanted, at most a minute; whether it came.
+    /// Waits until a line is as wanted, at most three minutes, as all may be emulated; whether it
+    /// came.
     pub fn wait_for(&self, is_wanted: impl Fn(&Value) -> bool) -> bool {
         let mut seen = 0;
-        for _ in 0..1200 {
+        for _ in 0..3600 {
             {
                 let lines = self.lines.lock().expect("no reader panics");
                 if lines[seen..].iter().any(&is_wanted) {

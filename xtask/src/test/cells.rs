@@ -39,7 +39,7 @@ pub(super) fn in_guest(cell: &Cell, files: &Files) -> Result<Counts> {
     guest.files.retain(|(to, _)| !to.ends_with("truant"));
     guest.files.push((in_bin("truant"), files.truant.clone()));
     guest.files.extend(files.tests.iter().map(|(name, path)| (in_bin(name), path.clone())));
-    "1G".clone_into(&mut guest.mem);
+    "2G".clone_into(&mut guest.mem);
     guest.timeout = Duration::from_mins(20);
     let name = format!("{}-{:?}", cell.kernel, cell.cgroup).to_lowercase();
     let file = paths::root().join("target/kernels").join(format!("{name}.log"));
