@@ -13,6 +13,7 @@ fn main() -> ExitCode {
 const CASES: &[Case] = &[
     case("oom::the_victim_is_recorded", the_victim_is_recorded),
     case("oom::refused_charges_are_counted", refused_charges_are_counted),
+    case("oom::a_limit_with_swap_refuses_first", a_limit_with_swap_refuses_first),
 ];
 
 const LIMIT: u64 = 16 << 20;
@@ -35,7 +36,23 @@ fn the_victim_is_recorded() -> Ran {
 }
 
 fn refused_charges_are_counted() -> Ran {
-    let (cgroups, mut child) = limited(Hierarchy::memory()?);
+    let (cgroups, child) = limited(Hierarchy::memory()?);
+    check_refusals(&cgroups, child)
+}
+
+/// In v1, as containerd from 1.6 on has it.
+fn a_limit_with_swap_refuses_first() -> Ran {
+    const FILE: &str = "memory.memsw.limit_in_bytes";
+    let (cgroups, child) = limited(Hierarchy::memory()?);
+    let pod = cgroups.make("guarded/pod");
+    if !pod.dir.join(FILE).exists() {
+        return unmet("only v1, where swap is accounted, limits memory with swap");
+    }
+    pod.set(FILE, &LIMIT.to_string());
+    check_refusals(&cgroups, child)
+}
+
+fn check_refusals(cgroups: &Cgroups, mut child: Child) -> Ran {
     let watch = Watch::start(&["--guard", &cgroups.path("guarded")]);
     child.tell(&format!("touch {}", 4 * LIMIT));
     assert!(child.is_gone(), "the limit kills it");

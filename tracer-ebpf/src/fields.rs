@@ -84,6 +84,8 @@ fields! {
     MemcgCss = "mem_cgroup"."css";
     /// `struct page_counter`: the one that `memory.current` shows.
     MemcgMemory = "mem_cgroup"."memory";
+    /// `struct page_counter`: that of memory with swap in v1, and in v2 that of swap.
+    MemcgMemsw = "mem_cgroup"."memsw";
 }
 
 const _: () = {

@@ -358,6 +358,18 @@ impl Memcg {
         if found == Ok(subsys) { Self::probed(counter).map(Some) } else { Ok(None) }
     }
 
+    /// How far a memory cgroup's `memory` counter is from `counter`, which is that or the one of
+    /// memory with swap; none for others. Only v1 has the latter: in v2 swap's has its place.
+    #[inline(always)]
+    pub(crate) fn way_from(counter: u64) -> Read<Option<u64>> {
+        if Self::of_counter(counter)?.is_some() {
+            return Ok(Some(0));
+        }
+        let way = step(Step::MemswToCounter);
+        let Some(memcg) = Self::of_counter(counter.wrapping_add(way))? else { return Ok(None) };
+        Ok(if memcg.cgroup()?.root()?.id()? == V2 { None } else { Some(way) })
+    }
+
     #[inline(always)]
     fn probed(counter: u64) -> Read<Self> {
         let serial = at(counter.wrapping_add(step(Step::CounterToSerial)))?;
@@ -396,8 +408,12 @@ impl Memcg {
                 return Ok(id);
             }
         }
-        let cgroup = at(self.counter.wrapping_add(step(Step::CounterToCgroup)))?;
-        Cgroup::<Probed>::at(cgroup).id()
+        self.cgroup()?.id()
+    }
+
+    #[inline(always)]
+    fn cgroup(self) -> Read<Cgroup> {
+        at(self.counter.wrapping_add(step(Step::CounterToCgroup))).map(Cgroup::at)
     }
 }
 

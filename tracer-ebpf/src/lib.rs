@@ -77,7 +77,7 @@ pub enum Sum {
     Charged,
     /// Pages uncharged.
     Uncharged,
-    /// Attempts to charge this cgroup that a limit refused.
+    /// Attempts to charge this cgroup that a limit refused, in v1 also one of memory with swap.
     Failures,
     /// Attempts, of this cgroup or one below it, that this cgroup's own limit refused.
     LimitHits,
@@ -154,7 +154,9 @@ pub enum Step {
     CounterToCgroup,
     /// From the state to the `memory` counter.
     CssToCounter,
+    /// From the counter of memory with swap to the `memory` counter, 0 where there is none.
+    MemswToCounter,
 }
 
 /// How many steps there are.
-pub const STEPS: usize = 4;
+pub const STEPS: usize = 5;

@@ -44,7 +44,7 @@ const NEAR: u64 = 4 << 20;
 const INTERVALS: Duration = Duration::from_secs(3);
 
 pub(super) fn at_the_limit() -> Ran {
-    engines::on(&["bookworm", "trixie"], &[Layout::V2])?;
+    engines::on(&["bookworm", "trixie"], &[Layout::V1, Layout::V2])?;
     let cri = containerd(Driver::Cgroupfs);
     let plan = ContainerPlan { memory_limit: LIMIT.cast_signed(), ..plan(false) };
     let scene = Scene::start(&cri, Driver::Cgroupfs, ("limited", UID), &plan);

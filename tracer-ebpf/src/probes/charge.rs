@@ -73,7 +73,7 @@ fn try_add(counter: u64, which: Sum, pages: u64) -> Result<(), Counter> {
     }
 }
 
-/// A refused charge leaves the counter that refused it at `fail`.
+/// A refused charge leaves the counter that refused it where `fail` says.
 #[inline(always)]
 fn try_charge(
     counter: u64,
@@ -81,12 +81,17 @@ fn try_charge(
     fail: impl Fn() -> Read<u64>,
     charged: bool,
 ) -> Result<(), Counter> {
-    let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
-    if charged {
-        return sum(memcg, Sum::Charged, pages);
+    if charged { try_add(counter, Sum::Charged, pages) } else { refused(counter, fail()?) }
+}
+
+/// A refused charge. In v1 memory is charged with swap first, which has a limit of its own.
+#[inline(never)]
+fn refused(counter: u64, fail: u64) -> Result<(), Counter> {
+    let Some(way) = Memcg::way_from(counter)? else { return Ok(()) };
+    if let Some(memcg) = Memcg::of_counter(counter.wrapping_add(way))? {
+        sum(memcg, Sum::Failures, 1)?;
     }
-    sum(memcg, Sum::Failures, 1)?;
-    match Memcg::of_counter(pointer_at(fail()?)?)? {
+    match Memcg::of_counter(pointer_at(fail)?.wrapping_add(way))? {
         Some(limited) => sum(limited, Sum::LimitHits, 1),
         None => Ok(()),
     }
@@ -103,8 +108,8 @@ fn try_enter(ctx: &ProbeContext) -> Result<(), Counter> {
     let counter: u64 = ctx.arg(0).ok_or(Counter::Unreadable)?;
     let pages: u64 = ctx.arg(1).ok_or(Counter::Unreadable)?;
     let fail: u64 = ctx.arg(2).ok_or(Counter::Unreadable)?;
-    // Swap and kernel memory take this way as well, and need no entry.
-    if Memcg::of_counter(counter)?.is_none() {
+    // Kernel memory and more take this way as well, and need no entry.
+    if Memcg::way_from(counter)?.is_none() {
         return Ok(());
     }
     CALLS

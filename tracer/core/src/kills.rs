@@ -9,8 +9,8 @@ use core::cmp::Reverse;
 
 use crate::{
     engine::Engine,
-    ids::{BootTime, CgroupKey, HierarchyId, Task},
-    input::{Input, Limit, Need, Way},
+    ids::{BootTime, CgroupKey, Task},
+    input::{Input, Need, Way},
     ledger::pod_of,
     report::{Finding, FindingKind, Home, Kill, Place, RanOut, Report},
 };
@@ -117,13 +117,10 @@ impl Engine {
         let has_refused =
             |key: &CgroupKey| refused.contains(&key.id) || self.kills.refused.contains(&key.id);
         let limit = |key| self.gathered.limits_of(key).and_then(|limits| limits.memory);
-        if let Some(limiting) = self.upwards(key).find(has_refused) {
-            return Some(RanOut::Cgroup(self.tree.place(limiting), limit(limiting)));
-        }
-        // In v1 there may be a limit of memory with swap beside it, which nobody sees refuse.
-        let may_be_limited = |key| matches!(limit(key), Some(Limit::Of(_)));
-        let is_hidden = key.hierarchy != HierarchyId::V2 && self.upwards(key).any(may_be_limited);
-        (!is_hidden).then_some(RanOut::Node)
+        let limiting = self.upwards(key).find(has_refused);
+        Some(limiting.map_or(RanOut::Node, |limiting| {
+            RanOut::Cgroup(self.tree.place(limiting), limit(limiting))
+        }))
     }
 
     pub(crate) fn memory_cgroup(&self, task: &Task) -> Option<CgroupKey> {

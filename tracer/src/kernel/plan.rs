@@ -78,7 +78,8 @@ const MEMCG: [Field; 8] = [
     Field::CssSetSubsys,
 ];
 
-const COUNTER: [Field; 9] = join(MEMCG, [Field::CssSubsys]);
+const COUNTER: [Field; 11] =
+    join(MEMCG, [Field::CssSubsys, Field::CgroupRoot, Field::RootHierarchy]);
 
 const STATE: [Field; 5] =
     [Field::MemcgCss, Field::CssSerial, Field::CssCgroup, Field::CgroupNode, Field::NodeId];

@@ -124,6 +124,10 @@ impl KernelTypes {
         steps[Step::CounterToSerial as usize] = to_css + offset(Field::CssSerial);
         steps[Step::CounterToCgroup as usize] = to_css + offset(Field::CssCgroup);
         steps[Step::CssToCounter as usize] = -to_css;
+        if self.has_field(Field::MemcgMemsw) {
+            steps[Step::MemswToCounter as usize] =
+                offset(Field::MemcgMemory) - offset(Field::MemcgMemsw);
+        }
         steps
     }
 

@@ -44,7 +44,7 @@ pub(super) const NODES: [Node; 5] = [
         release: Release::Bookworm,
         kernel: "6.1",
         cgroup: Cgroup::V1,
-        elsewhere: &["node::oom", "node::quiet_life"],
+        elsewhere: &["node::oom_of", "node::quiet_life"],
     },
     Node {
         release: Release::Bookworm,

@@ -64,23 +64,19 @@ fn where_no_limit_refused_the_node_ran_out() {
 }
 
 #[test]
-fn under_a_limit_of_v1_another_one_may_have_refused_that_is_not_seen() {
-    let hooks = traced().hooks;
+fn in_v1_it_is_the_limit_in_the_hierarchy_of_memory() {
     let said = run(
-        Facts { hooks, ..v1() },
+        Facts { hooks: traced().hooks, ..v1() },
         &format!(
             "{V1_NODE}
              seen 60 4=/kubepods/$A
-             seen 61 4=/system.slice
              limit 4:4 5000 max max
              kill 60
-             kill 61
+             charge 4 f1 h1
              tick"
         ),
     );
-    let [limited, unlimited] = ["Oom 60", "Oom 61"].map(|it| said.split_once(it).unwrap().1);
-    assert!(limited.lines().next().unwrap().contains(": unknown;"), "{said}");
-    assert!(unlimited.lines().next().unwrap().contains(": node;"), "{said}");
+    assert!(said.contains("/kubepods/$A: /kubepods/$A Some(Of(5000));"), "{said}");
 }
 
 #[test]
