@@ -99,7 +99,7 @@ pub(super) fn arguments(machine: &Machine, sockets: &Path) -> Vec<String> {
 /// fault.
 fn parameters(machine: &Machine) -> String {
     let mut parameters = "console=ttyS0 quiet panic=-1 oops=panic swapaccount=1 nowatchdog \
-         rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on"
+         no_timer_check rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on"
         .to_owned();
     if machine.accel == Accel::Icount {
         // A layout of its own, of the kernel for each boot and of memory for each process, would
