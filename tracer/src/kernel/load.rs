@@ -190,8 +190,8 @@ fn refusal(way: Way, program: &str, error: &ProgramError) -> Refusal {
         ProgramError::LoadError { io_error, verifier_log } => {
             log::debug!("{program}: {verifier_log}");
             let log = verifier_log.to_string();
-            let last = log.lines().rfind(|line| !line.is_empty() && !line.starts_with("processed"));
-            let said = last.map(|line| format!(": {line}")).unwrap_or_default();
+            let said = log.lines().rfind(|line| !is_statistic(line));
+            let said = said.map(|line| format!(": {line}")).unwrap_or_default();
             (format!("{program}: the kernel refused to load it ({io_error}){said}"), Some(io_error))
         }
         ProgramError::SyscallError(error) => {
@@ -201,6 +201,12 @@ fn refusal(way: Way, program: &str, error: &ProgramError) -> Refusal {
         other => (format!("{program}: {other}"), None),
     };
     Refusal { way, why, mend: io.and_then(|io| mend(way, io)) }
+}
+
+/// Whether the verifier ends its log with such a line, whatever it said before.
+fn is_statistic(line: &str) -> bool {
+    ["processed", "stack depth", "verification time"].iter().any(|it| line.starts_with(it))
+        || line.is_empty()
 }
 
 /// What would make the kernel let it pass, as far as its answer tells.
