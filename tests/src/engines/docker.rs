@@ -2,13 +2,26 @@
 
 use std::fs;
 
-use super::{Driver, run, until};
+use super::{Driver, SYSTEMD, cgroup_parent, run, until};
 
 const CONFIG: &str = "/etc/docker/daemon.json";
 
+/// The node's cgroup tree in a container, as the incident had it: what is mounted below it can be
+/// written to.
+pub const TREE_READ_ONLY: &str = "-v=/sys/fs/cgroup:/sys/fs/cgroup:ro";
+
+/// The same, all of it for writing.
+pub const TREE_WRITABLE: &str = "-v=/sys/fs/cgroup:/sys/fs/cgroup:rw";
+
+/// What Docker and Podman are told where systemd is the first process.
+const FOR_SYSTEMD: [&str; 5] =
+    ["-t", "--network=none", "-e=container=docker", "--tmpfs=/run", "--tmpfs=/tmp"];
+
 /// Docker, running.
 #[derive(Clone, Copy, Debug)]
-pub struct Docker;
+pub struct Docker {
+    driver: Driver,
+}
 
 /// A container of Docker or Podman, removed when this is dropped.
 #[derive(Debug)]
@@ -31,13 +44,21 @@ pub fn docker(driver: Driver) -> Docker {
         let info = std::process::Command::new("docker").arg("info").output().ok()?;
         info.status.success().then_some(())
     });
-    Docker
+    Docker { driver }
 }
 
 impl Docker {
     /// Runs a container; the arguments are those between `run -d` and the end.
     pub fn run(self, arguments: &[&str]) -> Container {
         Container::run("docker", arguments)
+    }
+
+    /// Runs systemd in a privileged container of that pod, with the incident's limit of 512 MiB;
+    /// `options` are what there is beyond that.
+    pub fn run_systemd(self, uid: &str, options: &[&str]) -> Container {
+        let parent = format!("--cgroup-parent={}", cgroup_parent(self.driver, "burstable", uid));
+        let own = ["--privileged", "-m=512m", &parent];
+        self.run(&[&FOR_SYSTEMD[..], &own, options, &[SYSTEMD]].concat())
     }
 }
 
