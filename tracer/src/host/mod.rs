@@ -36,9 +36,7 @@ pub(crate) mod usage;
 mod view;
 mod visible;
 
-pub(crate) use self::{
-    cgroupfs::CgroupRoot, hierarchies::Hierarchies, private_mount::mount_privately,
-};
+pub(crate) use self::{cgroupfs::CgroupRoot, hierarchies::Hierarchies};
 
 /// Where the node's files are.
 #[derive(Clone, Debug)]
