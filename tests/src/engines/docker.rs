@@ -1,10 +1,16 @@
 //! Docker, by its command line.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+};
 
 use super::{Driver, SYSTEMD, cgroup_parent, run, until};
 
 const CONFIG: &str = "/etc/docker/daemon.json";
+
+const SOCKET: &str = "/run/docker.sock";
 
 /// The node's cgroup tree in a container, as the incident had it: what is mounted below it can be
 /// written to.
@@ -59,6 +65,21 @@ impl Docker {
         let parent = format!("--cgroup-parent={}", cgroup_parent(self.driver, "burstable", uid));
         let own = ["--privileged", "-m=512m", &parent];
         self.run(&[&FOR_SYSTEMD[..], &own, options, &[SYSTEMD]].concat())
+    }
+
+    /// What its API answers to this path, `/info` for one.
+    ///
+    /// # Panics
+    /// If that is not what was asked for.
+    pub fn answer(self, path: &str) -> String {
+        let mut socket = UnixStream::connect(SOCKET).expect("docker listens");
+        // By this version an answer comes in one piece, and the connection ends with it.
+        write!(socket, "GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n").expect("docker reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("docker answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("it is HTTP");
+        assert!(head.lines().next().is_some_and(|it| it.contains(" 200 ")), "{path}: {head}");
+        body.to_owned()
     }
 }
 

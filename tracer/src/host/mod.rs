@@ -17,6 +17,8 @@ mod fsutil;
 pub(crate) mod heap;
 pub(crate) mod hierarchies;
 mod holdings;
+#[cfg(test)]
+mod judged;
 pub(crate) mod kconfig;
 mod limits;
 mod membership;
