@@ -29,6 +29,15 @@ impl Mount {
         Self::new("ramfs", "")
     }
 
+    /// The v2 hierarchy. Its options are from then on those of all its mounts, if this process is
+    /// in the initial cgroup namespace.
+    ///
+    /// # Errors
+    /// If this process may not mount.
+    pub fn cgroup2(options: &str) -> Result<Self, Unmet> {
+        Self::new("cgroup2", options)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.0.path()

@@ -2,6 +2,8 @@
 //!
 //! Owns the list of modules. What a verb does is in its file below `cli`.
 
+#[cfg(test)]
+mod captures;
 mod cli;
 mod host;
 mod identity;

@@ -3,13 +3,18 @@
 
 use std::{future::Future, path::PathBuf, pin::Pin, task, time::Duration};
 
+use bytes::{Buf as _, BufMut as _};
 use http::{Request, Response, Uri, uri::PathAndQuery};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use tokio::net::UnixStream;
-use tonic::{Code, Status, body::Body, client::Grpc, client::GrpcService};
-use tonic_prost::ProstCodec;
+use tonic::{
+    Code, Status,
+    body::Body,
+    client::{Grpc, GrpcService},
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
 
 use super::proto;
 
@@ -34,7 +39,7 @@ impl Client {
     pub(super) fn connect(socket: PathBuf) -> Result<(Self, proto::VersionResponse), Status> {
         let mut client = Self { socket, service: SERVICES[0] };
         let version = |client: &Self| {
-            client.call("Version", proto::VersionRequest { version: "0.1.0".to_owned() })
+            client.call("Version", &proto::VersionRequest { version: "0.1.0".to_owned() })
         };
         let answer = match version(&client) {
             Err(status) if status.code() == Code::Unimplemented => {
@@ -50,11 +55,20 @@ impl Client {
     ///
     /// # Errors
     /// What the runtime answers instead.
-    pub(super) fn call<Q, A>(&self, call: &str, question: Q) -> Result<A, Status>
-    where
-        Q: Message + Send + Sync + 'static,
-        A: Message + Default + Send + Sync + 'static,
-    {
+    pub(super) fn call<Q: Message, A: Message + Default>(
+        &self,
+        call: &str,
+        question: &Q,
+    ) -> Result<A, Status> {
+        let answer = self.bytes(call, question.encode_to_vec())?;
+        A::decode(&*answer).map_err(|error| Status::internal(format!("{call}: {error}")))
+    }
+
+    /// The same with messages as they are on the wire.
+    ///
+    /// # Errors
+    /// What the runtime answers instead.
+    pub(super) fn bytes(&self, call: &str, question: Vec<u8>) -> Result<Vec<u8>, Status> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let path = PathAndQuery::try_from(format!("/{}/{call}", self.service))
             .map_err(|error| Status::internal(error.to_string()))?;
@@ -67,12 +81,48 @@ impl Client {
             let origin = Uri::from_static("http://localhost");
             let mut grpc = Grpc::with_origin(Calls(calls), origin);
             grpc.ready().await.map_err(failed)?;
-            let codec = ProstCodec::<Q, A>::default();
-            grpc.unary(tonic::Request::new(question), path, codec).await
+            grpc.unary(tonic::Request::new(question), path, Bytes).await
         };
         let timed = async { tokio::time::timeout(LONGEST, work).await };
         let slow = |_| Status::deadline_exceeded(format!("{call} takes too long"));
         Ok(runtime.block_on(timed).map_err(slow)??.into_inner())
+    }
+}
+
+/// Leaves messages as they are.
+struct Bytes;
+
+impl Codec for Bytes {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, message: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put_slice(&message);
+        Ok(())
+    }
+}
+
+impl Decoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining()).to_vec()))
     }
 }
 

@@ -8,7 +8,8 @@ mod proto;
 
 use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 
-use tonic::Status;
+use prost::Message as _;
+use tonic::{Code, Status};
 
 use self::client::Client;
 
@@ -126,8 +127,40 @@ impl Cri {
     /// What the runtime says.
     pub fn run_pod(&self, plan: PodPlan) -> Result<Pod, Status> {
         let request = proto::RunPodSandboxRequest { config: Some(sandbox_config(&plan)) };
-        let answer: proto::RunPodSandboxResponse = self.client.call("RunPodSandbox", request)?;
+        let answer: proto::RunPodSandboxResponse = self.client.call("RunPodSandbox", &request)?;
         Ok(Pod { cri: self.clone(), plan, id: answer.pod_sandbox_id })
+    }
+
+    /// What it answers, on the wire, to the calls by which one learns who it is and what it runs,
+    /// and more of these sandboxes and containers. A call that it does not know is left out.
+    ///
+    /// # Errors
+    /// What the runtime says to any other.
+    pub fn answers(
+        &self,
+        sandboxes: &[&Pod],
+        containers: &[&Container],
+    ) -> Result<Vec<(String, Vec<u8>)>, Status> {
+        let version = proto::VersionRequest { version: "0.1.0".to_owned() };
+        let own = [
+            ("Version", version.encode_to_vec()),
+            ("RuntimeConfig", Vec::new()),
+            ("Status", proto::StatusRequest { verbose: true }.encode_to_vec()),
+            ("ListPodSandbox", Vec::new()),
+            ("ListContainers", Vec::new()),
+        ];
+        let own = own.map(|(call, question)| (call.to_owned(), call, question));
+        let of = |call, id: &str| {
+            let question = proto::StatusOfRequest { id: id.to_owned(), verbose: true };
+            (format!("{call}-{id}"), call, question.encode_to_vec())
+        };
+        let sandboxes = sandboxes.iter().map(|pod| of("PodSandboxStatus", &pod.id));
+        let containers = containers.iter().map(|container| of("ContainerStatus", &container.id));
+        let answer = |(name, call, question)| match self.client.bytes(call, question) {
+            Err(status) if status.code() == Code::Unimplemented => None,
+            answer => Some(answer.map(|answer| (name, answer))),
+        };
+        own.into_iter().chain(sandboxes).chain(containers).filter_map(answer).collect()
     }
 
     /// What the runtime says of itself beside its status, as JSON, by subject.
@@ -136,13 +169,13 @@ impl Cri {
     /// What the runtime says.
     pub fn info(&self) -> Result<BTreeMap<String, String>, Status> {
         let request = proto::StatusRequest { verbose: true };
-        let answer: proto::StatusResponse = self.client.call("Status", request)?;
+        let answer: proto::StatusResponse = self.client.call("Status", &request)?;
         Ok(answer.info)
     }
 
     fn info_of(&self, call: &str, id: &str) -> Result<BTreeMap<String, String>, Status> {
         let request = proto::StatusOfRequest { id: id.to_owned(), verbose: true };
-        let answer: proto::StatusOfResponse = self.client.call(call, request)?;
+        let answer: proto::StatusOfResponse = self.client.call(call, &request)?;
         Ok(answer.info)
     }
 }
@@ -171,10 +204,10 @@ impl Pod {
             sandbox_config: Some(sandbox_config(&self.plan)),
         };
         let client = &self.cri.client;
-        let answer: proto::CreateContainerResponse = client.call("CreateContainer", request)?;
+        let answer: proto::CreateContainerResponse = client.call("CreateContainer", &request)?;
         let id = answer.container_id;
         let request = proto::StartContainerRequest { container_id: id.clone() };
-        client.call::<_, proto::Nothing>("StartContainer", request)?;
+        client.call::<_, proto::Nothing>("StartContainer", &request)?;
         Ok(Container { cri: self.cri.clone(), id })
     }
 
@@ -197,7 +230,7 @@ impl Pod {
     fn end(&self) -> Result<(), Status> {
         for call in ["StopPodSandbox", "RemovePodSandbox"] {
             let request = proto::PodSandboxRequest { pod_sandbox_id: self.id.clone() };
-            self.cri.client.call::<_, proto::Nothing>(call, request)?;
+            self.cri.client.call::<_, proto::Nothing>(call, &request)?;
         }
         Ok(())
     }
@@ -218,7 +251,7 @@ impl Container {
     pub fn exec(&self, command: &[&str]) -> Result<Executed, Status> {
         let cmd = command.iter().map(|word| (*word).to_owned()).collect();
         let request = proto::ExecSyncRequest { container_id: self.id.clone(), cmd };
-        let answer: proto::ExecSyncResponse = self.cri.client.call("ExecSync", request)?;
+        let answer: proto::ExecSyncResponse = self.cri.client.call("ExecSync", &request)?;
         let said = [answer.stdout, answer.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
         Ok(Executed { status: answer.exit_code, said })
@@ -230,7 +263,7 @@ impl Container {
     /// What the runtime says.
     pub fn stop(&self) -> Result<(), Status> {
         let request = proto::StopContainerRequest { container_id: self.id.clone(), timeout: 0 };
-        self.cri.client.call::<_, proto::Nothing>("StopContainer", request).map(drop)
+        self.cri.client.call::<_, proto::Nothing>("StopContainer", &request).map(drop)
     }
 
     /// What the runtime says of it beside its status, as JSON, by subject.

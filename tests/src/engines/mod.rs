@@ -11,7 +11,7 @@ use crate::{Hierarchy, suite::Unmet};
 
 pub use self::{
     containerd::{cgroup_parent, containerd},
-    docker::{Container, Docker, docker},
+    docker::{Container, Docker, TREE_READ_ONLY, TREE_WRITABLE, docker},
     podman::podman,
 };
 

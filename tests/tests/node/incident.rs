@@ -8,7 +8,7 @@ use serde_json::Value;
 use truant_tests::{
     Lines, Ran, Watch,
     cri::{Bind, ContainerPlan, PodPlan},
-    engines::{self, Driver, Layout, SYSTEMD, containerd, docker, until},
+    engines::{self, Driver, Layout, SYSTEMD, TREE_READ_ONLY, containerd, docker, until},
     lines::{by_hierarchy, number, text},
     procs::{Process, held},
     say, watch,
@@ -90,26 +90,12 @@ pub(super) fn by_docker() -> Ran {
     engines::on(&["bookworm"], &[Layout::V1])?;
     let docker = docker(Driver::Cgroupfs);
     let watch = Watch::start(&[]);
-    let parent = engines::cgroup_parent(Driver::Cgroupfs, "burstable", UID);
-    let container = docker.run(&[
-        "-t",
-        "--name=workspace",
-        "--network=none",
-        "--privileged",
-        "--cgroupns=private",
-        &format!("--cgroup-parent={parent}"),
-        "-m=512m",
-        "-e=container=docker",
-        "--tmpfs=/run",
-        "--tmpfs=/tmp",
-        "-v=/sys/fs/cgroup:/sys/fs/cgroup:ro",
-        SYSTEMD,
-        "/lib/systemd/systemd",
-    ]);
+    let options = ["--name=workspace", "--cgroupns=private", TREE_READ_ONLY];
+    let container = docker.run_systemd(UID, &options);
     let suspect = Suspect {
         pid: container.pid(),
         names: [None, None, Some("workspace")],
-        inside: format!("{parent}/{}", container.id),
+        inside: format!("/kubepods/burstable/pod{UID}/{}", container.id),
         id: container.id.clone(),
         init: &["/", "/init.scope"],
         service: "/system.slice/leaky.service",

@@ -5,19 +5,12 @@ use std::{thread, time::Duration};
 use truant_tests::{
     Ran, Watch,
     cri::{Bind, ContainerPlan, PodPlan},
-    engines::{self, Driver, Layout, SYSTEMD, containerd, docker, podman, until},
+    engines::{self, Driver, Layout, SYSTEMD, TREE_READ_ONLY, containerd, docker, podman, until},
     procs::Process,
     watch,
 };
 
 const UID: &str = "7c1d2e3f-4a5b-4678-9abc-def012345678";
-
-/// The arguments of Docker and Podman that all have.
-const COMMON: [&str; 5] =
-    ["-t", "--network=none", "-e=container=docker", "--tmpfs=/run", "--tmpfs=/tmp"];
-
-/// The incident's mount.
-const BIND: &str = "-v=/sys/fs/cgroup:/sys/fs/cgroup:ro";
 
 pub(super) fn systemd_driver_of_containerd() -> Ran {
     engines::on(&["bullseye", "bookworm"], &[Layout::Hybrid, Layout::V1])?;
@@ -28,11 +21,8 @@ pub(super) fn systemd_driver_of_containerd() -> Ran {
 pub(super) fn systemd_driver_of_docker() -> Ran {
     engines::on(&["bullseye", "bookworm"], &[Layout::Hybrid, Layout::V1])?;
     let docker = docker(Driver::Systemd);
-    let parent =
-        format!("--cgroup-parent={}", engines::cgroup_parent(Driver::Systemd, "burstable", UID));
-    let own = ["--privileged", &parent, BIND, SYSTEMD];
     let watch = Watch::start(&[]);
-    let container = docker.run(&[&COMMON[..], &own].concat());
+    let container = docker.run_systemd(UID, &[TREE_READ_ONLY]);
     check(watch, container.pid());
     Ok(())
 }
@@ -49,11 +39,8 @@ pub(super) fn by_podman() -> Ran {
 pub(super) fn cgroup_namespace_of_the_host() -> Ran {
     engines::on(&["bookworm"], &[Layout::Hybrid, Layout::V1])?;
     let docker = docker(Driver::Cgroupfs);
-    let parent =
-        format!("--cgroup-parent={}", engines::cgroup_parent(Driver::Cgroupfs, "burstable", UID));
-    let own = ["--privileged", "--cgroupns=host", &parent, BIND, SYSTEMD];
     let watch = Watch::start(&[]);
-    let container = docker.run(&[&COMMON[..], &own].concat());
+    let container = docker.run_systemd(UID, &["--cgroupns=host", TREE_READ_ONLY]);
     check(watch, container.pid());
     Ok(())
 }

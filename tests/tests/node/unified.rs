@@ -7,7 +7,7 @@ use rustix::mount::{MountFlags, mount_remount};
 use truant_tests::{
     Ran, Watch,
     cri::Bind,
-    engines::{self, Driver, Layout, SYSTEMD, containerd, docker, until},
+    engines::{self, Driver, Layout, TREE_WRITABLE, containerd, docker, until},
     lines::text,
     procs::Process,
     watch,
@@ -114,20 +114,7 @@ pub(super) fn systemd_where_the_tree_is_not_fenced() -> Ran {
     let docker = docker(Driver::Cgroupfs);
     let fence = Fence::down();
     let watch = Watch::start(&[]);
-    let parent = engines::cgroup_parent(Driver::Cgroupfs, "burstable", UID);
-    let container = docker.run(&[
-        "-t",
-        "--network=none",
-        "--privileged",
-        "--cgroupns=private",
-        &format!("--cgroup-parent={parent}"),
-        "-m=512m",
-        "-e=container=docker",
-        "--tmpfs=/run",
-        "--tmpfs=/tmp",
-        &format!("-v={TREE}:{TREE}:rw"),
-        SYSTEMD,
-    ]);
+    let container = docker.run_systemd(UID, &["--cgroupns=private", TREE_WRITABLE]);
     let init = Process::of(container.pid()).expect("it runs");
     let is_service = |it: &Process| it.memory_cgroup() == "/system.slice/leaky.service";
     let service = until("its service is outside", || init.namesakes().into_iter().find(is_service));

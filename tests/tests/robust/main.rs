@@ -1,8 +1,9 @@
-//! What can go wrong around the hooks: how a run ends, what it refuses to begin with, and
-//! recordings.
+//! What can go wrong around the hooks: how a run ends, what it refuses to begin with, what
+//! it leaves as it was, and recordings.
 
 mod ends;
 mod kill;
+mod options;
 mod recordings;
 mod refusals;
 
@@ -24,6 +25,7 @@ const CASES: &[Case] = &[
     case("robust::ends::a_hangup_ends_with_a_summary", ends::a_hangup_ends_with_a_summary),
     everywhere("robust::ends::the_time_is_over", ends::the_time_is_over),
     case("robust::ends::a_closed_pipe_ends_quietly", ends::a_closed_pipe_ends_quietly),
+    case("robust::options::stay_when_the_tree_is_covered", options::stay_when_the_tree_is_covered),
     everywhere("robust::refusals::without_root", refusals::without_root),
     case("robust::refusals::a_guard_that_matches_nothing", refusals::a_guard_that_matches_nothing),
     everywhere("robust::refusals::types_that_are_none", refusals::types_that_are_none),

@@ -32,9 +32,12 @@ fn parse_line(line: &[u8]) -> Option<Membership<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::captures::{Capture, without_ids};
 
     #[track_caller]
     fn check(line: &[u8], expected: Option<(u32, &[u8], &[u8])>) {
@@ -77,6 +80,59 @@ mod tests {
         assert!(pods(places(exec, "memory")));
         assert!(files.into_iter().all(|file| pods(places(file, "freezer"))));
         assert_eq!(places(exec, ""), "/system.slice/containerd.service");
+    }
+
+    /// A process's cgroups: each path with the names of the hierarchies that have it.
+    #[track_caller]
+    fn check_process(capture: &Capture, role: &str, expected: &[&str]) {
+        let file = capture.read(&format!("{role}/cgroup")).unwrap();
+        let mut places = BTreeMap::<_, BTreeSet<_>>::new();
+        for line in parse(&file).map(Option::unwrap) {
+            let [name, path] = [line.name, line.path].map(|it| str::from_utf8(it).unwrap());
+            let name = if name.is_empty() { "v2" } else { name };
+            places.entry(without_ids(path)).or_default().insert(name.to_owned());
+        }
+        let line = |(path, names): (&String, &BTreeSet<String>)| {
+            format!("{path} {}", names.iter().cloned().collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(places.iter().map(line).collect::<Vec<_>>(), expected, "{role}");
+    }
+
+    #[test]
+    fn processes_of_dockers_incident() {
+        let node = Capture::incident();
+        let pod = "/kubepods/burstable/pod5f3a9c1e-0b7d-4c55-9a42-d3e8f1b2c6a7/ID";
+        let left = "blkio cpu,cpuacct cpuset freezer hugetlb net_cls,net_prio perf_event rdma";
+        check_process(
+            &node,
+            "init",
+            &["/ misc", "/init.scope devices memory name=systemd pids", &format!("{pod} {left}")],
+        );
+        let left = "cpuset freezer hugetlb net_cls,net_prio perf_event rdma";
+        check_process(
+            &node,
+            "service",
+            &[
+                "/ blkio misc",
+                &format!("{pod} {left}"),
+                "/system.slice cpu,cpuacct",
+                "/system.slice/leaky.service devices memory name=systemd pids",
+            ],
+        );
+        let all = "blkio cpu,cpuacct cpuset devices freezer hugetlb memory name=systemd \
+            net_cls,net_prio perf_event pids rdma";
+        check_process(&node, "executed", &["/ misc", &format!("{pod} {all}")]);
+    }
+
+    #[test]
+    fn processes_of_pods_on_v2() {
+        let node = Capture::unfenced();
+        let pod = "/kubepods.slice/kubepods-burstable.slice/\
+            kubepods-burstable-pod5f3a9c1e_0b7d_4c55_9a42_d3e8f1b2c6a7.slice";
+        for role in ["init", "child", "executed", "agent"] {
+            check_process(&node, role, &[&format!("{pod}/cri-containerd-ID.scope v2")]);
+        }
+        check_process(&node, "builder", &["/system.slice/docker-ID.scope v2"]);
     }
 
     proptest! {

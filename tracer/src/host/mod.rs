@@ -17,6 +17,8 @@ mod fsutil;
 pub(crate) mod heap;
 pub(crate) mod hierarchies;
 mod holdings;
+#[cfg(test)]
+mod judged;
 pub(crate) mod kconfig;
 mod limits;
 mod membership;
@@ -36,9 +38,7 @@ pub(crate) mod usage;
 mod view;
 mod visible;
 
-pub(crate) use self::{
-    cgroupfs::CgroupRoot, hierarchies::Hierarchies, private_mount::mount_privately,
-};
+pub(crate) use self::{cgroupfs::CgroupRoot, hierarchies::Hierarchies};
 
 /// Where the node's files are.
 #[derive(Clone, Debug)]

@@ -135,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::captures::{Capture, without_ids};
 
     #[track_caller]
     fn check(line: &str, point: &str, shows: &[&str], writable: bool) {
@@ -227,6 +228,75 @@ mod tests {
         for name in ["", "memory", "cpu,cpuacct", "name=systemd"] {
             let mount = mounts.list.iter().find(|it| it.shows(name)).unwrap();
             assert!(mount.writable && *mount.root == *b"/", "{name}: {mount:?}");
+        }
+    }
+
+    /// How many mounts a process of a container has, and those of cgroups, and of what they are on,
+    /// as `root point kind`, with `rw` if they can be written to.
+    #[track_caller]
+    fn check_process(capture: &Capture, role: &str, count: usize, expected: &[&str]) {
+        let mounts = capture.host().mounts(&capture.pid(role).to_string()).unwrap();
+        assert_eq!((mounts.list.len(), mounts.malformed), (count, 0), "{role}");
+        let near = mounts.list.iter().filter(|it| it.point.starts_with("/sys/fs/cgroup"));
+        let shown = near.map(|mount| {
+            let [root, kind] = [&mount.root, &mount.kind].map(|it| str::from_utf8(it).unwrap());
+            let rights = if mount.writable { " rw" } else { "" };
+            without_ids(&format!("{root} {} {kind}{rights}", mount.point.display()))
+        });
+        // Each boot mounts them in another order.
+        let mut shown: Vec<_> = shown.collect();
+        shown.sort();
+        assert_eq!(shown, expected, "{role}");
+    }
+
+    #[test]
+    fn processes_of_dockers_incident() {
+        let node = Capture::incident();
+        let expected = [
+            "/ /sys/fs/cgroup tmpfs",
+            "/ /sys/fs/cgroup/blkio cgroup rw",
+            "/ /sys/fs/cgroup/cpu,cpuacct cgroup rw",
+            "/ /sys/fs/cgroup/cpuset cgroup rw",
+            "/ /sys/fs/cgroup/devices cgroup rw",
+            "/ /sys/fs/cgroup/freezer cgroup rw",
+            "/ /sys/fs/cgroup/hugetlb cgroup rw",
+            "/ /sys/fs/cgroup/memory cgroup rw",
+            "/ /sys/fs/cgroup/misc cgroup rw",
+            "/ /sys/fs/cgroup/net_cls,net_prio cgroup rw",
+            "/ /sys/fs/cgroup/perf_event cgroup rw",
+            "/ /sys/fs/cgroup/pids cgroup rw",
+            "/ /sys/fs/cgroup/rdma cgroup rw",
+            "/ /sys/fs/cgroup/systemd cgroup rw",
+        ];
+        for role in ["init", "service", "executed"] {
+            check_process(&node, role, 28, &expected);
+        }
+    }
+
+    #[test]
+    fn processes_of_pods_on_v2() {
+        let node = Capture::unfenced();
+        let scope = "/kubepods.slice/kubepods-burstable.slice/\
+            kubepods-burstable-pod5f3a9c1e_0b7d_4c55_9a42_d3e8f1b2c6a7.slice/\
+            cri-containerd-ID.scope";
+        for role in ["init", "child", "executed"] {
+            check_process(&node, role, 11, &[&format!("{scope} /sys/fs/cgroup cgroup2")]);
+        }
+        check_process(&node, "agent", 11, &["/ /sys/fs/cgroup cgroup2 rw"]);
+        let scope = "/system.slice/docker-ID.scope";
+        check_process(&node, "builder", 11, &[&format!("{scope} /sys/fs/cgroup cgroup2 rw")]);
+    }
+
+    /// An option of the file system is the same at each of its mounts, whoever set it last.
+    #[test]
+    fn the_fence_of_a_node_is_there_until_somebody_mounts_without_it() {
+        let fenced = |node: &Capture, role: &str| {
+            let mounts = node.host().mounts(role).unwrap();
+            mounts.list.iter().find(|it| it.shows("")).unwrap().has(b"nsdelegate")
+        };
+        for (node, expected) in [(Capture::pods(), true), (Capture::unfenced(), false)] {
+            assert_eq!(fenced(&node, "1"), expected);
+            assert_eq!(fenced(&node, &node.pid("builder").to_string()), expected);
         }
     }
 

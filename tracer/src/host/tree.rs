@@ -157,10 +157,13 @@ mod tests {
     };
 
     use proptest::prelude::*;
-    use truant_core::ids::HierarchyId;
+    use truant_core::{ids::HierarchyId, path};
 
     use super::*;
-    use crate::host::testing::Tree;
+    use crate::{
+        captures::{Capture, without_ids},
+        host::testing::Tree,
+    };
 
     fn root(path: &Path) -> CgroupRoot {
         let dir = File::open(path).unwrap().into();
@@ -209,6 +212,47 @@ mod tests {
         assert_eq!(paths, expected);
         let leaky = "/system.slice/containerd.service/system.slice/leaky.service";
         assert!(paths.iter().any(|path| path == leaky));
+    }
+
+    /// That all cgroups of a hierarchy are found, and which of them are a pod's or a container's by
+    /// their paths: as `pod container path`.
+    #[track_caller]
+    fn check_node(capture: &Capture, mount: &str, count: usize, expected: &[&str]) {
+        let cgroups = capture.cgroups(mount);
+        let grown =
+            cgroups.iter().fold(Tree::new().dir("r"), |tree, path| tree.dir(&format!("r{path}")));
+        let (paths, scan) = walked(&grown.path("r"));
+        assert_eq!(paths, cgroups);
+        assert_eq!(scan, TreeScan { cgroups: count, vanished: 0, unread: 0 });
+        let named = paths.iter().filter_map(|path| {
+            let named = path::container(path.as_bytes())?;
+            let pod = named.pod_uid.map_or("-".to_owned(), |uid| uid);
+            let container = named.container_id.map_or("-".to_owned(), |id| without_ids(&id));
+            Some(format!("{pod} {container} {}", without_ids(path)))
+        });
+        assert_eq!(named.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_memory_hierarchy_of_dockers_incident() {
+        let uid = "5f3a9c1e-0b7d-4c55-9a42-d3e8f1b2c6a7";
+        let expected = [
+            &*format!("{uid} - /kubepods/burstable/pod{uid}"),
+            &*format!("{uid} ID /kubepods/burstable/pod{uid}/ID"),
+        ];
+        check_node(&Capture::incident(), "/sys/fs/cgroup/memory", 16, &expected);
+    }
+
+    #[test]
+    fn pods_on_v2() {
+        let uid = "5f3a9c1e-0b7d-4c55-9a42-d3e8f1b2c6a7";
+        let pod = "/kubepods.slice/kubepods-burstable.slice/\
+            kubepods-burstable-pod5f3a9c1e_0b7d_4c55_9a42_d3e8f1b2c6a7.slice";
+        let container = format!("{uid} ID {pod}/cri-containerd-ID.scope");
+        let docker = "- ID /system.slice/docker-ID.scope";
+        // The sandbox, too.
+        let expected = [&*format!("{uid} - {pod}"), &*container, &*container, docker];
+        check_node(&Capture::pods(), "/sys/fs/cgroup", 19, &expected);
     }
 
     #[test]

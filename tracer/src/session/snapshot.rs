@@ -12,7 +12,7 @@ use truant_core::{
 };
 
 use crate::{
-    host::{CgroupRoot, Hierarchies, Host, mount_privately, tree::walk_all},
+    host::{CgroupRoot, Hierarchies, Host, tree::walk_all},
     route::{Route, Stop},
 };
 
@@ -31,7 +31,7 @@ impl Node {
     pub(super) fn open(host: &Host, hierarchies: Hierarchies) -> Self {
         let (mut roots, mut closed) = (Vec::new(), Vec::new());
         for hierarchy in &hierarchies.list {
-            let root = host.locate(hierarchy).or_else(|_| mount_privately(hierarchy));
+            let root = host.locate(hierarchy).or_else(|_| host.mount_privately(hierarchy));
             match root {
                 Ok(root) => roots.push(root),
                 Err(error) => {

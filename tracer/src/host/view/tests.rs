@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use rustix::thread::capability_is_in_bounding_set;
 
 use super::*;
-use crate::host::testing::Tree;
+use crate::{
+    captures::{Capture, without_ids},
+    host::testing::Tree,
+};
 
 /// The incident: a read-only tmpfs, below which the node's own hierarchies can be written to.
 const LEAKY: &str = "\
@@ -124,6 +127,78 @@ fn a_privileged_one_with_the_nodes_namespaces() {
     let view = tree.host().view(50, &[], &[]).unwrap();
     assert_eq!((view.host_cgroups, view.host_users), (Some(true), Some(false)));
     assert_eq!((view.may_mount, view.init), (Some(true), None));
+}
+
+/// What a process of a real node sees: the name of its namespace's process 1, then what it may,
+/// then the mounts as `hierarchy root at`, with `rw` and `fenced` where they are.
+#[track_caller]
+fn check_process(capture: &Capture, role: &str, may: &str, expected: &[&str]) {
+    let host = capture.host();
+    let hierarchies = host.hierarchies().unwrap().list;
+    // A child is told of by its container's first process.
+    let peers = [capture.pid("init")];
+    let view = host.view(capture.pid(role), &hierarchies, &peers).unwrap();
+    let init = view.init.unwrap();
+    let rights = [
+        ("is in the host's cgroup namespace", view.host_cgroups),
+        ("may mount", view.may_mount),
+        ("is the host's root", view.host_users),
+    ];
+    let rights = rights.iter().filter(|(_, has)| has.unwrap()).map(|(right, _)| *right);
+    let said: Vec<_> =
+        std::iter::once(str::from_utf8(init.as_bytes()).unwrap()).chain(rights).collect();
+    assert_eq!(said.join(", "), may, "{role}");
+    let show = |mount: &CgroupMount| {
+        let hierarchy = hierarchies.iter().find(|it| it.id == mount.hierarchy).unwrap();
+        let [root, at] = [&mount.root, &mount.at].map(|path| String::from_utf8_lossy(path));
+        let writable = if mount.writable { " rw" } else { "" };
+        let fenced = if mount.is_fenced { " fenced" } else { "" };
+        without_ids(&format!("{} {root} {at}{writable}{fenced}", hierarchy.name))
+    };
+    // Each boot mounts them in another order.
+    let mut mounts: Vec<_> = view.mounts.iter().map(show).collect();
+    mounts.sort();
+    assert_eq!(mounts, expected, "{role}");
+}
+
+#[test]
+fn processes_of_dockers_incident() {
+    let node = Capture::incident();
+    let expected = [
+        "blkio / /sys/fs/cgroup/blkio rw",
+        "cpu,cpuacct / /sys/fs/cgroup/cpu,cpuacct rw",
+        "cpuset / /sys/fs/cgroup/cpuset rw",
+        "devices / /sys/fs/cgroup/devices rw",
+        "freezer / /sys/fs/cgroup/freezer rw",
+        "hugetlb / /sys/fs/cgroup/hugetlb rw",
+        "memory / /sys/fs/cgroup/memory rw",
+        "misc / /sys/fs/cgroup/misc rw",
+        "name=systemd / /sys/fs/cgroup/systemd rw",
+        "net_cls,net_prio / /sys/fs/cgroup/net_cls,net_prio rw",
+        "perf_event / /sys/fs/cgroup/perf_event rw",
+        "pids / /sys/fs/cgroup/pids rw",
+        "rdma / /sys/fs/cgroup/rdma rw",
+    ];
+    for role in ["init", "service", "executed"] {
+        check_process(&node, role, "systemd, may mount, is the host's root", &expected);
+    }
+}
+
+#[test]
+fn processes_of_pods_on_v2() {
+    let pod = "/kubepods.slice/kubepods-burstable.slice/\
+        kubepods-burstable-pod5f3a9c1e_0b7d_4c55_9a42_d3e8f1b2c6a7.slice";
+    let own = format!(" {pod}/cri-containerd-ID.scope /sys/fs/cgroup");
+    let builder = " /system.slice/docker-ID.scope /sys/fs/cgroup rw";
+    for (node, fenced) in [(Capture::pods(), " fenced"), (Capture::unfenced(), "")] {
+        for role in ["init", "child", "executed"] {
+            check_process(&node, role, "sh, is the host's root", &[&format!("{own}{fenced}")]);
+        }
+        let may = "sleep, may mount, is the host's root";
+        check_process(&node, "builder", may, &[&format!("{builder}{fenced}")]);
+    }
+    let all = "sh, is in the host's cgroup namespace, may mount, is the host's root";
+    check_process(&Capture::unfenced(), "agent", all, &[" / /sys/fs/cgroup rw"]);
 }
 
 #[test]

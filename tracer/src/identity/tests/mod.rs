@@ -3,6 +3,7 @@
 mod cri;
 mod docker;
 mod fake;
+mod nodes;
 mod places;
 mod trouble;
 

@@ -72,7 +72,11 @@ const DOCKER_SYSTEMD: &str = r#"{
 }
 "#;
 
-const CONTAINERD_CGROUPFS: &str = r#"version = 2
+/// What containerd is told, with whether systemd makes the cgroups.
+macro_rules! containerd {
+    ($systemd:literal) => {
+        concat!(
+            r#"version = 2
 disabled_plugins = []
 
 [plugins."io.containerd.grpc.v1.cri"]
@@ -82,21 +86,15 @@ disabled_plugins = []
   runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-  SystemdCgroup = false
-"#;
+  SystemdCgroup = "#,
+            $systemd,
+            "\n",
+        )
+    };
+}
 
-const CONTAINERD_SYSTEMD: &str = r#"version = 2
-disabled_plugins = []
-
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "truant/pause:latest"
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-  SystemdCgroup = true
-"#;
+const CONTAINERD_CGROUPFS: &str = containerd!("false");
+const CONTAINERD_SYSTEMD: &str = containerd!("true");
 
 /// The modules are loaded, and there is nothing to load them from.
 const CONTAINERD_UNIT: &str = "[Service]\nExecStartPre=\nLimitNOFILE=65536\n";
