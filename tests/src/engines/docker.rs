@@ -102,6 +102,11 @@ impl Container {
         run(self.engine, ["exec", &self.id].iter().chain(command))
     }
 
+    /// What its first process wrote to the terminal, or to stdout and stderr.
+    pub fn logs(&self) -> String {
+        run(self.engine, ["logs", &self.id])
+    }
+
     /// The process id, on the node, of its first process.
     ///
     /// # Panics

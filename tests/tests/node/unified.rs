@@ -117,7 +117,10 @@ pub(super) fn systemd_where_the_tree_is_not_fenced() -> Ran {
     let container = docker.run_systemd(UID, &["--cgroupns=private", TREE_WRITABLE]);
     let init = Process::of(container.pid()).expect("it runs");
     let is_service = |it: &Process| it.memory_cgroup() == "/system.slice/leaky.service";
-    let service = until("its service is outside", || init.namesakes().into_iter().find(is_service));
+    let service = until("its service is outside", || {
+        assert!(Process::of(init.pid).is_some(), "systemd has ended: {}", container.logs());
+        init.namesakes().into_iter().find(is_service)
+    });
     let is_left = |line: &serde_json::Value| line["kind"] == "left" && line["pid"] == init.pid;
     assert!(watch.wait_for(is_left), "{:#?}", watch.so_far());
     let lines = watch.stop();

@@ -118,6 +118,18 @@ pub(in super::super) fn nobody() -> Audit {
     Audit { at: AT, runtimes: vec![runtime()], books: Some(books), ..Audit::default() }
 }
 
+/// A container in a cgroup namespace of its own, on a node where that is no fence.
+pub(in super::super) fn unfenced() -> Audit {
+    let mut exposure = exposure(named("default", "other", "x"));
+    exposure.mounts.truncate(1);
+    for (name, mount) in &mut exposure.mounts {
+        *name = "v2".to_owned();
+        mount.hierarchy = HierarchyId::V2;
+        mount.at = (*b"/sys/fs/cgroup").into();
+    }
+    Audit { exposed: vec![Exposure { runs_systemd: false, ..exposure }], ..nobody() }
+}
+
 /// What the engineers of the incident should have seen.
 pub(in super::super) fn incident() -> Audit {
     let leaky = (31, LEAKY);

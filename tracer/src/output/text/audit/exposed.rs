@@ -1,6 +1,9 @@
 //! Who could get out, and the cgroup driver that lets whoever runs systemd try it.
 
-use truant_core::report::{Audit, Exposure, Mismatch};
+use truant_core::{
+    ids::HierarchyId,
+    report::{Audit, Exposure, Mismatch},
+};
 
 use super::{
     super::{
@@ -23,6 +26,10 @@ const DO: &str = "keep the host's /sys/fs/cgroup out of the container, or mount 
 
 const DO_DRIVER: &str = "choose the systemd driver in the kubelet (cgroupDriver: systemd) and in \
     the runtime (containerd: SystemdCgroup = true), then drain the node and start its pods anew.";
+
+const DO_FENCE: &str = "on the node, `mount -o remount,nsdelegate,memory_recursiveprot \
+    /sys/fs/cgroup` puts it back. Some releases of runc take it from the whole node with each \
+    privileged container that is in the host's cgroup namespace.";
 
 /// The containers whose processes could get out, but for those whose processes are out.
 pub(super) fn others(audit: &Audit) -> Vec<&Exposure> {
@@ -76,6 +83,23 @@ fn sees(exposure: &Exposure) -> String {
     let at = |mount: &[u8]| shorten::name(mount, 40);
     let places: Vec<String> = exposure.mounts.iter().map(|(_, mount)| at(&mount.at)).collect();
     format!("sees {tree}{writable} at {}", list(&places, NAMED))
+}
+
+/// The lines for an option of v2 that the node lacks, where a container could get out for it.
+pub(super) fn fence(audit: &Audit) -> Vec<Line> {
+    if !audit.exposed.iter().any(lacks_fence) {
+        return Vec::new();
+    }
+    let text = "v2 is mounted without nsdelegate, so a cgroup namespace keeps nobody in";
+    let mut lines = paragraph(palette::WARN, "FENCE  ", text);
+    lines.extend(labelled("what to do", DO_FENCE));
+    lines
+}
+
+/// Whether with that option a container's cgroup namespace would have kept it in.
+fn lacks_fence(exposure: &Exposure) -> bool {
+    let mut hierarchies = exposure.mounts.iter().map(|(_, mount)| mount.hierarchy);
+    exposure.host_cgroups == Some(false) && hierarchies.any(|it| it == HierarchyId::V2)
 }
 
 /// The lines for a cgroup driver that is not the host's.

@@ -38,6 +38,7 @@ pub(super) fn lines(audit: &Audit, clock: &Clock) -> Vec<Line> {
     lines.extend(out::pods(audit, clock));
     lines.extend(out::unsure(audit));
     lines.extend(exposed::lines(audit));
+    lines.extend(exposed::fence(audit));
     lines.extend(exposed::mismatch(audit.mismatch.as_ref()));
     lines.extend(memory::dead(&audit.dead));
     lines.extend(memory::books(audit.books.as_ref()));

@@ -33,6 +33,26 @@ BOOKS  the node uses 3.0 GiB of 64.0 GiB:
 }
 
 #[test]
+fn a_fence_that_is_down_is_the_node_s_to_mend() {
+    insta::assert_snapshot!(shown(audit::unfenced()), @r"
+12:00:00 audit: nobody is out of any pod; 1 container could get out
+  names from containerd 1.4.13~ds1, cgroupfs cgroup driver
+COULD GET OUT  default/other (container x): sees the host's cgroup tree, writable, at
+     /sys/fs/cgroup; may mount (CAP_SYS_ADMIN)
+     what to do: keep the host's /sys/fs/cgroup out of the container, or mount it read-only with all
+     that is mounted below it; take CAP_SYS_ADMIN away; give it a cgroup namespace of its own.
+FENCE  v2 is mounted without nsdelegate, so a cgroup namespace keeps nobody in
+     what to do: on the node, `mount -o remount,nsdelegate,memory_recursiveprot /sys/fs/cgroup` puts
+     it back. Some releases of runc take it from the whole node with each privileged container that
+     is in the host's cgroup namespace.
+BOOKS  the node uses 3.0 GiB of 64.0 GiB:
+       2.0 GiB  in the pods' own cgroups: what their figures show
+           0 B  charged outside by tasks of pods: what no pod's figures show
+       1.0 GiB  the rest, which is the node's own
+");
+}
+
+#[test]
 fn the_incident_is_told_in_one_screen() {
     insta::assert_snapshot!(shown(audit::incident()), @r"
 12:00:00 audit: 1 pod is out, with 3 processes; 1 more container could get out
