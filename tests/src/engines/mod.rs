@@ -2,6 +2,7 @@
 //! test is about. A file for each engine; what they run is the images that a node brings along.
 
 mod containerd;
+mod crun;
 mod docker;
 mod podman;
 
@@ -11,6 +12,7 @@ use crate::{Hierarchy, suite::Unmet};
 
 pub use self::{
     containerd::{cgroup_parent, containerd},
+    crun::{Bundle, Crun},
     docker::{Container, Docker, TREE_READ_ONLY, TREE_WRITABLE, docker},
     podman::podman,
 };
