@@ -108,13 +108,21 @@ pub fn run<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A
 ///
 /// # Panics
 /// If that takes minutes.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_or(|| what.to_owned(), look)
+}
+
+/// The same, where more is to be said of what was waited for once that was in vain.
+///
+/// # Panics
+/// If that takes minutes.
+pub fn until_or<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let start = std::time::Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < LONGEST, "waited in vain: {what}");
+        assert!(start.elapsed() < LONGEST, "waited in vain: {}", what());
         thread::sleep(Duration::from_millis(200));
     }
 }

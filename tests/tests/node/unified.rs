@@ -7,7 +7,7 @@ use rustix::mount::{MountFlags, mount_remount};
 use truant_tests::{
     Ran, Watch,
     cri::Bind,
-    engines::{self, Driver, Layout, TREE_WRITABLE, containerd, docker, until},
+    engines::{self, Driver, Layout, TREE_WRITABLE, containerd, docker, until, until_or},
     lines::text,
     procs::Process,
     watch,
@@ -117,7 +117,9 @@ pub(super) fn systemd_where_the_tree_is_not_fenced() -> Ran {
     let container = docker.run_systemd(UID, &["--cgroupns=private", TREE_WRITABLE]);
     let init = Process::of(container.pid()).expect("it runs");
     let is_service = |it: &Process| it.memory_cgroup() == "/system.slice/leaky.service";
-    let service = until("its service is outside", || {
+    let line = "systemctl list-jobs; systemctl status leaky.service; systemctl --failed; true";
+    let state = || format!("its service is outside: {}", container.exec(&["sh", "-c", line]));
+    let service = until_or(state, || {
         assert!(Process::of(init.pid).is_some(), "systemd has ended: {}", container.logs());
         init.namesakes().into_iter().find(is_service)
     });
