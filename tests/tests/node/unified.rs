@@ -135,6 +135,10 @@ pub(super) fn systemd_where_the_tree_is_not_fenced() -> Ran {
         let out = audit.finding_of("already_out", process.pid);
         assert_eq!(out["home"]["pod_uid"], UID, "{out:#}");
     }
+    let mut exposed = audit.findings("exposed").into_iter();
+    let exposed = exposed.find(|line| line["home"]["container_id"] == *container.id);
+    let exposed = &exposed.expect("it could get out")["exposure"];
+    assert_eq!(exposed["lacks_nsdelegate"], true, "{exposed:#}");
     audit.assert_status(1);
     drop(fence);
     Ok(())

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{Finding, Home, Place};
 use crate::{
-    ids::{BootTime, Task},
+    ids::{BootTime, HierarchyId, Task},
     input::{CgroupMount, Limit, RuntimeFacts, Unseen},
 };
 
@@ -60,6 +60,15 @@ pub struct Exposure {
     pub may_mount: Option<bool>,
     /// Whether systemd is its first process, which makes use of it by itself.
     pub runs_systemd: bool,
+}
+
+impl Exposure {
+    /// Whether its own cgroup namespace would keep it in, had the node mounted v2 with
+    /// `nsdelegate`.
+    pub fn lacks_nsdelegate(&self) -> bool {
+        let mut hierarchies = self.mounts.iter().map(|(_, mount)| mount.hierarchy);
+        self.host_cgroups == Some(false) && hierarchies.any(|it| it == HierarchyId::V2)
+    }
 }
 
 /// Pods laid out by one cgroup driver on a node run by another.

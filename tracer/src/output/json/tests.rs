@@ -415,7 +415,8 @@ fn the_lines_of_an_audit_are_these() {
   "writable":true}],
   "host_cgroups":false,
   "may_mount":true,
-  "runs_systemd":true},
+  "runs_systemd":true,
+  "lacks_nsdelegate":false},
   "kill":null}
 {"type":"audit",
   "at_ns":61000000000,

@@ -92,6 +92,7 @@ fn exposed(it: &Exposure, at: BootTime, clock: &Clock) -> wire::Finding<'static>
             host_cgroups: it.host_cgroups,
             may_mount: it.may_mount,
             runs_systemd: it.runs_systemd,
+            lacks_nsdelegate: it.lacks_nsdelegate(),
         }),
         kill: None,
     }

@@ -52,6 +52,7 @@ pub(in super::super) struct Exposure {
     pub(in super::super) host_cgroups: Option<bool>,
     pub(in super::super) may_mount: Option<bool>,
     pub(in super::super) runs_systemd: bool,
+    pub(in super::super) lacks_nsdelegate: bool,
 }
 
 #[derive(Debug, Serialize)]

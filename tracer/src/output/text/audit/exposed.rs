@@ -1,9 +1,6 @@
 //! Who could get out, and the cgroup driver that lets whoever runs systemd try it.
 
-use truant_core::{
-    ids::HierarchyId,
-    report::{Audit, Exposure, Mismatch},
-};
+use truant_core::report::{Audit, Exposure, Mismatch};
 
 use super::{
     super::{
@@ -22,14 +19,16 @@ const CONTAINERS: usize = 10;
 const NAMED: usize = 2;
 
 const DO: &str = "keep the host's /sys/fs/cgroup out of the container, or mount it read-only with \
-    all that is mounted below it; take CAP_SYS_ADMIN away; give it a cgroup namespace of its own.";
+    all that is mounted below it; take CAP_SYS_ADMIN away";
+
+const DO_NAMESPACE: &str = "give it a cgroup namespace of its own";
 
 const DO_DRIVER: &str = "choose the systemd driver in the kubelet (cgroupDriver: systemd) and in \
     the runtime (containerd: SystemdCgroup = true), then drain the node and start its pods anew.";
 
-const DO_FENCE: &str = "on the node, `mount -o remount,nsdelegate,memory_recursiveprot \
-    /sys/fs/cgroup` puts it back. Some releases of runc take it from the whole node with each \
-    privileged container that is in the host's cgroup namespace.";
+const DO_FENCE: &str = "on the node, `mount -o remount,nsdelegate /sys/fs/cgroup` puts it back, \
+    and memory_recursiveprot likewise, where that is gone too. Some releases of runc take both \
+    from the whole node with each privileged container that is in the host's cgroup namespace.";
 
 /// The containers whose processes could get out, but for those whose processes are out.
 pub(super) fn others(audit: &Audit) -> Vec<&Exposure> {
@@ -54,7 +53,9 @@ pub(super) fn lines(audit: &Audit) -> Vec<Line> {
         lines.extend(paragraph(palette::WARN, "COULD GET OUT  ", &text));
     }
     if !shown.is_empty() {
-        lines.extend(labelled("what to do", DO));
+        let all_have = shown.iter().all(|it| it.host_cgroups == Some(false));
+        let parts = if all_have { vec![DO] } else { vec![DO, DO_NAMESPACE] };
+        lines.extend(labelled("what to do", &(parts.join("; ") + ".")));
     }
     lines
 }
@@ -87,19 +88,13 @@ fn sees(exposure: &Exposure) -> String {
 
 /// The lines for an option of v2 that the node lacks, where a container could get out for it.
 pub(super) fn fence(audit: &Audit) -> Vec<Line> {
-    if !audit.exposed.iter().any(lacks_fence) {
+    if !audit.exposed.iter().any(Exposure::lacks_nsdelegate) {
         return Vec::new();
     }
     let text = "v2 is mounted without nsdelegate, so a cgroup namespace keeps nobody in";
     let mut lines = paragraph(palette::WARN, "FENCE  ", text);
     lines.extend(labelled("what to do", DO_FENCE));
     lines
-}
-
-/// Whether with that option a container's cgroup namespace would have kept it in.
-fn lacks_fence(exposure: &Exposure) -> bool {
-    let mut hierarchies = exposure.mounts.iter().map(|(_, mount)| mount.hierarchy);
-    exposure.host_cgroups == Some(false) && hierarchies.any(|it| it == HierarchyId::V2)
 }
 
 /// The lines for a cgroup driver that is not the host's.

@@ -40,11 +40,11 @@ fn a_fence_that_is_down_is_the_node_s_to_mend() {
 COULD GET OUT  default/other (container x): sees the host's cgroup tree, writable, at
      /sys/fs/cgroup; may mount (CAP_SYS_ADMIN)
      what to do: keep the host's /sys/fs/cgroup out of the container, or mount it read-only with all
-     that is mounted below it; take CAP_SYS_ADMIN away; give it a cgroup namespace of its own.
+     that is mounted below it; take CAP_SYS_ADMIN away.
 FENCE  v2 is mounted without nsdelegate, so a cgroup namespace keeps nobody in
-     what to do: on the node, `mount -o remount,nsdelegate,memory_recursiveprot /sys/fs/cgroup` puts
-     it back. Some releases of runc take it from the whole node with each privileged container that
-     is in the host's cgroup namespace.
+     what to do: on the node, `mount -o remount,nsdelegate /sys/fs/cgroup` puts it back, and
+     memory_recursiveprot likewise, where that is gone too. Some releases of runc take both from the
+     whole node with each privileged container that is in the host's cgroup namespace.
 BOOKS  the node uses 3.0 GiB of 64.0 GiB:
        2.0 GiB  in the pods' own cgroups: what their figures show
            0 B  charged outside by tasks of pods: what no pod's figures show
@@ -75,7 +75,7 @@ COULD GET OUT  default/other (container x): sees the host's cgroup tree, writabl
      /sys/fs/cgroup/memory, /sys/fs/cgroup/pids and 1 more; may mount (CAP_SYS_ADMIN); runs systemd,
      which makes use of it by itself
      what to do: keep the host's /sys/fs/cgroup out of the container, or mount it read-only with all
-     that is mounted below it; take CAP_SYS_ADMIN away; give it a cgroup namespace of its own.
+     that is mounted below it; take CAP_SYS_ADMIN away.
 DRIVER  /kubepods is laid out by the cgroupfs driver (containerd), but systemd runs this host and
      does not know of it; default/dev-env (container main), default/other (container x) run systemd
      there
