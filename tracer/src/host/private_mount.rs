@@ -47,13 +47,16 @@ impl Host {
 
     /// The options that v2 has by now. A mount that does not repeat them takes them away from all
     /// others, `nsdelegate` for one, which keeps containers inside. None where v2 is mounted
-    /// nowhere that can be seen. Those with a value are of security modules, which v2 has none of.
+    /// nowhere that can be seen. Those of security modules are left out:
+    /// v2 has none with a value itself, and older kernels take `seclabel` amiss.
     fn v2_options(&self) -> Vec<String> {
         let of = |process| self.mounts(process).unwrap_or_default().list;
         let mounts = ["self", "1"].into_iter().flat_map(of);
         let options = mounts.filter(|mount| mount.shows("")).map(|mount| mount.options).next();
         let options = options.unwrap_or_default().into_iter();
-        let is_own = |option: &[u8]| !matches!(option, b"rw" | b"ro") && !option.contains(&b'=');
+        let is_own = |option: &[u8]| {
+            !matches!(option, b"rw" | b"ro" | b"seclabel") && !option.contains(&b'=')
+        };
         let options = options.filter(|option| is_own(option));
         options.map(|option| String::from_utf8_lossy(&option).into_owned()).collect()
     }
@@ -121,7 +124,7 @@ mod tests {
         let v1 = "2 1 0:2 / /m rw - cgroup cgroup rw,memory\n";
         check_v2(&format!("{v1}{v2}"), bare, &["nsdelegate", "memory_recursiveprot"]);
         check_v2(v1, v2, &["nsdelegate", "memory_recursiveprot"]);
-        let labelled = "1 1 0:1 / /c rw - cgroup2 cgroup2 rw,context=a:b:c,nsdelegate\n";
+        let labelled = "1 1 0:1 / /c rw - cgroup2 cgroup2 rw,seclabel,context=a:b:c,nsdelegate\n";
         check_v2(labelled, bare, &["nsdelegate"]);
         check_v2(bare, bare, &[]);
         check_v2(v1, "", &[]);
