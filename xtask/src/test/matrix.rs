@@ -37,11 +37,12 @@ const LONG: [&str; 3] = [
 ];
 
 /// Cases about what is made of an event, which the kernel has no part in.
-const OF_ANY_KERNEL: [&str; 6] = [
+const OF_ANY_KERNEL: [&str; 7] = [
     "attach::between_pods",
     "attach::inside_a_pod",
     "attach::names_of_any_bytes",
     "robust::ends",
+    "robust::options",
     "robust::recordings",
     "robust::refusals",
 ];
@@ -53,7 +54,7 @@ const NO_MATTER_OF_KPROBES: [&str; 6] = [
     "attach::a_process_moves_on_outside",
     "attach::a_process_that_ends_right_after",
     "lifecycle::",
-    "oom::",
+    "oom::the_victim",
 ];
 
 /// Cases that do not ask where a task was last known to be.

@@ -72,8 +72,8 @@ pub(super) const NODES: [Node; 5] = [
     },
 ];
 
-/// A node that takes longer is ended. This is twice what the longest took on a machine that had
-/// more to do than two guests.
+/// A node that takes longer is ended. On a machine that has more to do than two guests, the
+/// longest takes half of it.
 const LONGEST: Duration = Duration::from_mins(45);
 
 /// Boots a node and runs its tests there. What they say is in a file below `target/kernels`

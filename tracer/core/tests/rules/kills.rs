@@ -64,19 +64,24 @@ fn where_no_limit_refused_the_node_ran_out() {
 }
 
 #[test]
-fn in_v1_it_is_the_limit_in_the_hierarchy_of_memory() {
-    let said = run(
-        Facts { hooks: traced().hooks, ..v1() },
-        &format!(
-            "{V1_NODE}
-             seen 60 4=/kubepods/$A
-             limit 4:4 5000 max max
-             kill 60
-             charge 4 f1 h1
-             tick"
-        ),
-    );
-    assert!(said.contains("/kubepods/$A: /kubepods/$A Some(Of(5000));"), "{said}");
+fn in_v1_it_is_the_limit_in_the_hierarchy_of_memory_if_one_refused() {
+    let kill = |charges: &str| {
+        run(
+            Facts { hooks: traced().hooks, ..v1() },
+            &format!(
+                "{V1_NODE}
+                 seen 60 4=/kubepods/$A
+                 limit 4:4 5000 max max
+                 kill 60
+                 {charges}
+                 tick"
+            ),
+        )
+    };
+    let refused = kill("charge 4 f1 h1");
+    assert!(refused.contains("/kubepods/$A: /kubepods/$A Some(Of(5000));"), "{refused}");
+    let passed = kill("charge 4 +1");
+    assert!(passed.contains("/kubepods/$A: node;"), "{passed}");
 }
 
 #[test]
