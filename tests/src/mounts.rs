@@ -1,5 +1,4 @@
-//! File systems of a test's own to write to. Owns where they are mounted, and that they are taken
-//! down.
+//! File systems that a test mounts. Owns where they are, and that they are taken down.
 
 use std::{ffi::CString, path::Path};
 
@@ -8,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::suite::Unmet;
 
-/// A mounted file system, empty at first, that is taken down when this is dropped.
+/// A mounted file system that is taken down when this is dropped.
 #[derive(Debug)]
 pub struct Mount(TempDir);
 

@@ -361,13 +361,13 @@ impl Memcg {
     /// How far a memory cgroup's `memory` counter is from `counter`, which is that or the one of
     /// memory with swap; none for others. Only v1 has the latter: in v2 swap's has its place.
     #[inline(always)]
-    pub(crate) fn way_from(counter: u64) -> Read<Option<u64>> {
+    pub(crate) fn step_to_memory(counter: u64) -> Read<Option<u64>> {
         if Self::of_counter(counter)?.is_some() {
             return Ok(Some(0));
         }
-        let way = step(Step::MemswToCounter);
-        let Some(memcg) = Self::of_counter(counter.wrapping_add(way))? else { return Ok(None) };
-        Ok(if memcg.cgroup()?.root()?.id()? == V2 { None } else { Some(way) })
+        let step = step(Step::MemswToCounter);
+        let Some(memcg) = Self::of_counter(counter.wrapping_add(step))? else { return Ok(None) };
+        Ok(if memcg.cgroup()?.root()?.id()? == V2 { None } else { Some(step) })
     }
 
     #[inline(always)]

@@ -19,7 +19,7 @@ pub const TREE_READ_ONLY: &str = "-v=/sys/fs/cgroup:/sys/fs/cgroup:ro";
 /// The same, all of it for writing.
 pub const TREE_WRITABLE: &str = "-v=/sys/fs/cgroup:/sys/fs/cgroup:rw";
 
-/// What Docker and Podman are told where systemd is the first process.
+/// What Docker is told where systemd is the first process.
 const FOR_SYSTEMD: [&str; 5] =
     ["-t", "--network=none", "-e=container=docker", "--tmpfs=/run", "--tmpfs=/tmp"];
 

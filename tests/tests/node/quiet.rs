@@ -69,7 +69,7 @@ pub(super) fn containers_come_and_go() -> Ran {
     Ok(())
 }
 
-/// That each container charged something, and that all charges of it are its own pod's.
+/// That each container is in the ledger, and in all of it with its own pod.
 fn check_homes(lines: &Lines, homes: &[Home]) {
     let mut seen = BTreeMap::<_, BTreeSet<_>>::new();
     for line in lines.of("charges") {

@@ -84,14 +84,15 @@ fn try_charge(
     if charged { try_add(counter, Sum::Charged, pages) } else { refused(counter, fail()?) }
 }
 
-/// A refused charge. In v1 memory is charged with swap first, which has a limit of its own.
+/// A refused charge. In v1 memory is charged with swap first, which has a limit of its own. Apart,
+/// so that the way of charges that pass stays short.
 #[inline(never)]
 fn refused(counter: u64, fail: u64) -> Result<(), Counter> {
-    let Some(way) = Memcg::way_from(counter)? else { return Ok(()) };
-    if let Some(memcg) = Memcg::of_counter(counter.wrapping_add(way))? {
+    let Some(step) = Memcg::step_to_memory(counter)? else { return Ok(()) };
+    if let Some(memcg) = Memcg::of_counter(counter.wrapping_add(step))? {
         sum(memcg, Sum::Failures, 1)?;
     }
-    match Memcg::of_counter(pointer_at(fail)?.wrapping_add(way))? {
+    match Memcg::of_counter(pointer_at(fail)?.wrapping_add(step))? {
         Some(limited) => sum(limited, Sum::LimitHits, 1),
         None => Ok(()),
     }
@@ -108,8 +109,9 @@ fn try_enter(ctx: &ProbeContext) -> Result<(), Counter> {
     let counter: u64 = ctx.arg(0).ok_or(Counter::Unreadable)?;
     let pages: u64 = ctx.arg(1).ok_or(Counter::Unreadable)?;
     let fail: u64 = ctx.arg(2).ok_or(Counter::Unreadable)?;
-    // Kernel memory and more take this way as well, and need no entry.
-    if Memcg::way_from(counter)?.is_none() {
+    // Kernel memory and more take this way as well, and need no entry. In v1, memory with swap
+    // does: whether its limit refuses shows only at the return.
+    if Memcg::step_to_memory(counter)?.is_none() {
         return Ok(());
     }
     CALLS

@@ -109,7 +109,8 @@ fn pods_on_v2() {
     check(&Capture::pods(), &[], &[]);
 }
 
-/// Each of the others has mounted no more than its own cgroup, so the fence is not missed there.
+/// The pod's other container has mounted no more than its own cgroup, so the fence is not missed
+/// there.
 #[test]
 fn a_privileged_container_of_a_pod_on_v2() {
     check(&Capture::unfenced(), &[], &["agent: v2"]);

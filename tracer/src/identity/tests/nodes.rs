@@ -83,7 +83,8 @@ fn docker(capture: &Capture, path: &str) -> Answer {
         "/version" => "version",
         "/info" => "info",
         "/containers/json" => "containers",
-        _ => "container",
+        path if path.starts_with("/containers/") && path.ends_with("/json") => "container",
+        other => panic!("not asked for on the node: {other}"),
     };
     let text = String::from_utf8(capture.read(&format!("docker/{name}.json")).unwrap()).unwrap();
     Answer::Json(text)
