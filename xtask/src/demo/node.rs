@@ -18,8 +18,9 @@ const CONTAINER: &str = "kubepods/burstable/pod7c1b2d1e-4a52-4a3e-9f65-0d5c8a1b6
 /// Where the container's own service manager puts its services.
 const OUTSIDE: &str = "system.slice/leaky.service";
 
-/// The v1 hierarchies in which the demo plays: those that tell most of a pod.
-const V1: [&str; 2] = ["memory", "pids"];
+/// The controllers of v1 in whose hierarchies the demo plays: an audit judges all of these, so who
+/// is left out in one is out of its pod.
+const V1: [&str; 5] = ["memory", "pids", "cpu", "cpuacct", "blkio"];
 
 /// The hierarchies that are mounted here.
 pub(super) struct Node {
@@ -46,9 +47,13 @@ impl Node {
             Some(PathBuf::from(mount[1]))
         };
         let v2 = mounted("cgroup2", "");
-        let mut v1: Vec<_> =
-            V1.iter().filter_map(|controller| mounted("cgroup", controller)).collect();
-        v1.dedup();
+        // Controllers may share a hierarchy.
+        let mut v1 = Vec::new();
+        for mount in V1.iter().filter_map(|controller| mounted("cgroup", controller)) {
+            if !v1.contains(&mount) {
+                v1.push(mount);
+            }
+        }
         let v1_counts_memory = mounted("cgroup", V1[0]).is_some();
         let controllers =
             v2.as_ref().map(|mount| fs::read_to_string(mount.join("cgroup.controllers")));
