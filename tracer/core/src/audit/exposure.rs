@@ -19,7 +19,7 @@ impl Engine {
     }
 
     /// Whether pods are laid out by the cgroupfs driver on a node run by systemd.
-    pub(super) fn mismatch(&self) -> Option<Mismatch> {
+    pub(super) fn mismatch(&self, clues: &Clues) -> Option<Mismatch> {
         let is_systemd = |name: Comm| name.as_bytes() == b"systemd";
         self.tasks.comm(1).filter(|name| is_systemd(*name))?;
         let roots = self.guard_roots();
@@ -32,12 +32,12 @@ impl Engine {
         Some(Mismatch {
             root: root.clone(),
             runtime: runtime.map(|runtime| runtime.name.clone()).next(),
-            systemd: systemd.filter_map(|view| self.view_home(view)).collect(),
+            systemd: systemd.filter_map(|view| self.view_home(view, clues)).collect(),
         })
     }
 
     fn exposure(&self, view: &View, clues: &Clues) -> Option<Exposure> {
-        let home = self.view_home(view)?;
+        let home = self.view_home(view, clues)?;
         // Files of the real root cannot be written by a root of another user namespace.
         if view.host_users == Some(false) {
             return None;
@@ -66,9 +66,11 @@ impl Engine {
         })
     }
 
-    fn view_home(&self, view: &View) -> Option<Home> {
-        let claim = self.homes.claim(view.pid)?;
-        Some(self.home_of(&claim.container))
+    fn view_home(&self, view: &View, clues: &Clues) -> Option<Home> {
+        match self.homes.claim(view.pid) {
+            Some(claim) => Some(self.home_of(&claim.container)),
+            None => self.home(view.pid, clues).filter(|home| home.is_sure),
+        }
     }
 
     pub(crate) fn process(&self, pid: u32) -> Task {

@@ -20,7 +20,8 @@ use crate::{
     engine::Engine,
     ids::{BootTime, CgroupKey, HierarchyId, Task},
     input::Input,
-    node::{CgroupLimits, Holding, NodeMemory, Unseen, View},
+    node::{CgroupLimits, Holding, Namespaces, NodeMemory, Unseen, View},
+    path::Container,
     report::{Audit, FindingKind, Place, Report},
 };
 pub(crate) use moment::Moment;
@@ -35,6 +36,9 @@ const ON_THE_WAY: u64 = 2_000_000_000;
 
 /// The oldest processes of a pid namespace: its first one is among them, if it lives.
 const MAX_PEERS: usize = 8;
+
+/// A process, its namespaces, and the container it is of.
+type Member<'a> = (u32, Namespaces, &'a Container);
 
 /// What was read for an audit.
 #[derive(Debug, Default)]
@@ -145,25 +149,45 @@ impl Engine {
     /// A process of each container, to be asked what it sees, and some of those in its pid
     /// namespace, among which the first process of that is likely to be.
     pub fn to_view(&self) -> Vec<(u32, Vec<u32>)> {
-        let mut peers: BTreeMap<u32, Vec<(BootTime, u32)>> = BTreeMap::new();
-        for (pid, namespaces, _) in self.homes.claims() {
-            let start = self.tasks.start(pid).unwrap_or_default();
-            let number = namespaces.pid.unwrap_or_default();
-            peers.entry(number).or_default().push((start, pid));
-        }
-        for peers in peers.values_mut() {
-            peers.sort_unstable();
-            peers.truncate(MAX_PEERS);
-        }
+        let processes = self.of_containers();
+        let peers = self.peers(&processes);
         let mut seen = BTreeSet::new();
-        let one_of_each = self.homes.claims().filter(|(pid, namespaces, container)| {
-            !self.is_own_pid(*pid) && seen.insert((&***container, namespaces.mount))
+        let one_of_each = processes.iter().filter(|(pid, namespaces, container)| {
+            !self.is_own_pid(*pid) && seen.insert((*container, namespaces.mount))
         });
         let with_peers = one_of_each.map(|(pid, namespaces, _)| {
             let peers = peers.get(&namespaces.pid.unwrap_or_default()).into_iter().flatten();
-            (pid, peers.map(|(_, pid)| *pid).collect())
+            (*pid, peers.map(|(_, pid)| *pid).collect())
         });
         with_peers.collect()
+    }
+
+    /// The processes of all containers: those that were seen in one, and of a container that
+    /// nobody was seen in, those who are out.
+    fn of_containers(&self) -> Vec<Member<'_>> {
+        let claims = self.homes.claims();
+        let mut all: Vec<Member<'_>> = claims.map(|(pid, its, home)| (pid, its, &**home)).collect();
+        let inside: BTreeSet<_> = all.iter().map(|(_, _, container)| *container).collect();
+        let strays = self.all_strays().iter().filter(|it| it.home.is_sure);
+        let strays = strays
+            .map(|it| (it.task.tgid, self.homes.namespaces(it.task.tgid), &it.home.container));
+        all.extend(strays.filter(|(_, _, container)| !inside.contains(container)));
+        all
+    }
+
+    /// The oldest of these processes in each pid namespace.
+    fn peers(&self, processes: &[Member<'_>]) -> BTreeMap<u32, Vec<(BootTime, u32)>> {
+        let mut peers: BTreeMap<u32, Vec<(BootTime, u32)>> = BTreeMap::new();
+        for (pid, namespaces, _) in processes {
+            let start = self.tasks.start(*pid).unwrap_or_default();
+            peers.entry(namespaces.pid.unwrap_or_default()).or_default().push((start, *pid));
+        }
+        for peers in peers.values_mut() {
+            peers.sort_unstable();
+            peers.dedup();
+            peers.truncate(MAX_PEERS);
+        }
+        peers
     }
 
     /// The cgroups whose limits hold, or should hold, for those who are out, with their paths.
@@ -239,7 +263,7 @@ impl Engine {
             runtimes: self.homes.roster.runtimes().to_vec(),
             pods: self.pods(at, &news, clues),
             unsure: unsure.iter().map(|stray| self.already_out(at, stray, clues)).collect(),
-            mismatch: self.mismatch(),
+            mismatch: self.mismatch(clues),
             dead: self.dead(),
             books: self.books(&sure),
             unseen,

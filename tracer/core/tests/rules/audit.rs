@@ -1,11 +1,11 @@
-//! Who is out already, and who could get out, as scenarios: what fooled people, point by point.
+//! Who is out already, as scenarios: what fooled people, point by point.
 
 use crate::scenario::{check, v1, v2};
 use truant_core::{ids::BootTime, input::Facts};
 
 /// A hybrid node as the cgroupfs driver lays it out, after systemd in a container has moved away:
 /// it manages memory and leaves cpu alone.
-const HYBRID: &str = "
+pub(crate) const HYBRID: &str = "
     scan 1:1 /
     scan 4:1 /
     scan 4:2 /kubepods
@@ -26,7 +26,7 @@ const HYBRID: &str = "
 ";
 
 /// The same on v2, where nothing of the container is left inside.
-const V2: &str = "
+pub(crate) const V2: &str = "
     scan 0:1 /
     scan 0:2 /kubepods
     scan 0:3 /kubepods/$A
@@ -38,7 +38,7 @@ const V2: &str = "
 ";
 
 #[track_caller]
-fn on(facts: Facts, node: &str, inputs: &str, expected: &str) {
+pub(crate) fn on(facts: Facts, node: &str, inputs: &str, expected: &str) {
     check(facts, &format!("{node}{inputs}"), expected);
 }
 
@@ -304,56 +304,6 @@ fn a_stray_in_the_root_has_no_limit_and_no_cgroup_of_its_own() {
          by [Pid, Mnt, Net, Ancestry]
          books 90000 = 0 + 4096 + 85904
          Found, 0 moves, 0 unmoved, {AlreadyOut: 1}, {}, []",
-    );
-}
-
-#[test]
-fn who_sees_a_tree_above_its_own_could_get_out() {
-    on(
-        v1(),
-        HYBRID,
-        "exit 60
-         exit 61
-         seen 1 0=/ 1=/ 4=/ 7=/ by=0 pid=1 mnt=1 net=1
-         exec 1 systemd
-         view 62 systemd no no 4=/ 7=/:ro
-         audit
-         end",
-        "audit
-         exposed -/- $A/$a by 62 memory=/
-         mismatch /kubepods: -/- $A/$a
-         Clean, 0 moves, 0 unmoved, {Exposed: 1}, {}, []",
-    );
-}
-
-#[test]
-fn who_could_get_out_counts_where_that_was_asked_for() {
-    let facts = Facts { fail_on_exposed: true, ..v1() };
-    on(
-        facts,
-        HYBRID,
-        "exit 60
-         exit 61
-         view 62 sh yes yes
-         audit
-         end",
-        "audit
-         exposed -/- $A/$a by 62
-         Found, 0 moves, 0 unmoved, {Exposed: 1}, {}, []",
-    );
-}
-
-#[test]
-fn no_fence_no_own_tree_no_reading_lets_anybody_out() {
-    on(
-        v2(),
-        V2,
-        "seen 60 0=/kubepods/$A/$a by=1 pid=7 mnt=7 net=7
-         view 60 systemd no yes 0=/:fenced 0=/kubepods/$A/$a 0=/:ro
-         audit
-         end",
-        "audit
-         Clean, 0 moves, 0 unmoved, {}, {}, []",
     );
 }
 

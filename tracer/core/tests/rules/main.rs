@@ -3,6 +3,7 @@
 mod audit;
 mod books;
 mod episodes;
+mod exposures;
 mod findings;
 mod guard;
 mod kills;
