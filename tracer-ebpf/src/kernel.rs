@@ -115,6 +115,15 @@ impl Task<Typed> {
     }
 }
 
+/// The process that runs this program.
+#[inline(always)]
+pub(crate) fn process() -> Read<u32> {
+    match Task::typed_current() {
+        Some(task) => task.tgid(),
+        None => Ok((bpf_get_current_pid_tgid() >> 32) as u32),
+    }
+}
+
 /// Writes which process runs this program, and the name of its thread.
 #[inline(always)]
 pub(crate) fn current(process: &mut u32, comm: &mut Comm) -> Read<()> {
@@ -318,27 +327,21 @@ impl<A: Access> MemcgAt<A> {
     /// The serial number of its state, which no other has or had.
     #[inline(always)]
     pub(crate) fn serial(self) -> Read<u64> {
-        member::<A, _>(self.state(), Field::CssSerial)
+        A::read(self.0.wrapping_add(step(Step::MemcgToSerial)))
     }
 
     /// The id of the cgroup.
     #[inline(always)]
     pub(crate) fn cgroup_id(self) -> Read<u64> {
-        Cgroup::<A>::at(pointer::<A>(self.state(), Field::CssCgroup)?).id()
-    }
-
-    #[inline(always)]
-    fn state(self) -> u64 {
-        self.0.wrapping_add(offset(Field::MemcgCss))
+        let state = self.0.wrapping_add(offset(Field::MemcgCss));
+        Cgroup::<A>::at(pointer::<A>(state, Field::CssCgroup)?).id()
     }
 }
 
-/// `struct mem_cgroup *`, by its `memory` counter's address and its state's serial number, which no
-/// other has or had.
+/// `struct mem_cgroup *`, by its `memory` counter's address.
 #[derive(Clone, Copy)]
 pub(crate) struct Memcg {
     counter: u64,
-    serial: u64,
 }
 
 impl Memcg {
@@ -346,16 +349,32 @@ impl Memcg {
     /// kernel memory, TCP, huge pages and devices, which the kernel charges through the same calls.
     #[inline(always)]
     pub(crate) fn of_counter(counter: u64) -> Read<Option<Self>> {
-        if let Some(current) = Self::of_current()
-            && current.counter == counter
-        {
-            return Ok(Some(current));
-        }
         let subsys = memory_subsys()?;
         // What is read here is no `mem_cgroup` at all if the counter is another one's, so a failing
         // read says the same as a foreign value.
         let found: Read<u64> = at(counter.wrapping_add(step(Step::CounterToSubsys)));
-        if found == Ok(subsys) { Self::probed(counter).map(Some) } else { Ok(None) }
+        Ok((found == Ok(subsys)).then_some(Self { counter }))
+    }
+
+    /// The serial number of the state of the memory cgroup whose `memory` counter stands at
+    /// `counter`, which no other has or had, or any number if it is another counter; and the
+    /// process that runs this program.
+    #[inline(always)]
+    pub(crate) fn serial_and_process(counter: u64) -> Read<(u64, u32)> {
+        let probed = || at(counter.wrapping_add(step(Step::CounterToSerial)));
+        let Some(task) = Task::typed_current() else { return Ok((probed()?, process()?)) };
+        let tgid = task.tgid()?;
+        // The current task's is nearly always the one that is charged. All loads are plain ones
+        // then, since the verifier knows the types.
+        if let Ok(css) = task.cgroups().and_then(CssSet::memory) {
+            // Loaded before anything is compared: of two equal pointers the compiler might take the
+            // one whose type the verifier does not know.
+            let serial = member::<Typed, _>(css, Field::CssSerial)?;
+            if css.wrapping_add(step(Step::CssToCounter)) == counter {
+                return Ok((serial, tgid));
+            }
+        }
+        Ok((probed()?, tgid))
     }
 
     /// How far a memory cgroup's `memory` counter is from `counter`, which is that or the one of
@@ -370,44 +389,9 @@ impl Memcg {
         Ok(if memcg.cgroup()?.root()?.id()? == V2 { None } else { Some(step) })
     }
 
-    #[inline(always)]
-    fn probed(counter: u64) -> Read<Self> {
-        let serial = at(counter.wrapping_add(step(Step::CounterToSerial)))?;
-        Ok(Self { counter, serial })
-    }
-
-    /// The current task's, which is nearly always the one that is charged. All loads are plain
-    /// ones, since the verifier knows the types.
-    #[inline(always)]
-    fn of_current() -> Option<Self> {
-        let css = Self::state_of_current()?;
-        // Loaded before anything is compared: of two equal pointers the compiler might take the
-        // one whose type the verifier does not know.
-        let serial = member::<Typed, _>(css, Field::CssSerial).ok()?;
-        Some(Self { counter: css.wrapping_add(step(Step::CssToCounter)), serial })
-    }
-
-    /// The address of the current task's state of the memory controller, typed.
-    #[inline(always)]
-    fn state_of_current() -> Option<u64> {
-        Task::typed_current()?.cgroups().ok()?.memory().ok()
-    }
-
-    /// A number that no other memory cgroup has or ever had.
-    pub(crate) fn serial(self) -> u64 {
-        self.serial
-    }
-
     /// The id of the cgroup.
     #[inline(always)]
     pub(crate) fn cgroup_id(self) -> Read<u64> {
-        if let Some(css) = Self::state_of_current() {
-            // Loaded before anything is compared, as above.
-            let id = Cgroup::<Typed>::at(pointer::<Typed>(css, Field::CssCgroup)?).id()?;
-            if css.wrapping_add(step(Step::CssToCounter)) == self.counter {
-                return Ok(id);
-            }
-        }
         self.cgroup()?.id()
     }
 

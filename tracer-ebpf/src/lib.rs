@@ -89,12 +89,41 @@ pub const ROW_CGROUP: usize = 4;
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
 pub type Row = [u64; 5];
 
-/// A row that is not in the table yet: its numbers, then its key, 0 where there is none. Each CPU
-/// has such rows, by [`recent`].
-pub type Recent = [u64; 6];
+/// A row that has its own place, by [`slot_of`]: its numbers, then its key, 0 where there is none,
+/// the address of the cgroup's counter, and how many came to take the slot. It fills a line of the
+/// CPU's cache.
+pub type Slot = [u64; 8];
 
-/// The index of the key in [`Recent`].
-pub const RECENT_KEY: usize = 5;
+/// The index of the key in [`Slot`].
+pub const SLOT_KEY: usize = 5;
+
+/// The index of the counter's address in [`Slot`].
+pub const SLOT_COUNTER: usize = 6;
+
+/// The index of the number of takers in [`Slot`].
+pub const SLOT_TAKERS: usize = 7;
+
+/// How many slots an epoch has.
+pub const SLOTS_OF_EPOCH: usize = 1 << SLOT_BITS;
+
+const SLOT_BITS: u32 = 12;
+
+/// The index of the slot that a row of this key may have, among those of its epoch.
+#[must_use]
+pub const fn slot_of(key: u64) -> usize {
+    // Multiplied by 2^64 over the golden ratio, numbers that follow each other are spread evenly.
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOT_BITS)) as usize
+}
+
+/// A row that is not in the table yet: its numbers, then what makes up its key beside the epoch, so
+/// that a program compares both as it reads them. Each CPU has such rows, by [`recent`].
+pub type Recent = [u64; 7];
+
+/// The index of the serial number in [`Recent`], 0 where there is no row.
+pub const RECENT_SERIAL: usize = 5;
+
+/// The index of the process id in [`Recent`].
+pub const RECENT_PID: usize = 6;
 
 /// How many programs have such rows of their own.
 pub const RECENT_PROGRAMS: u32 = 2;
@@ -156,7 +185,9 @@ pub enum Step {
     CssToCounter,
     /// From the counter of memory with swap to the `memory` counter, 0 where there is none.
     MemswToCounter,
+    /// From the memory cgroup to `css.serial_nr`.
+    MemcgToSerial,
 }
 
 /// How many steps there are.
-pub const STEPS: usize = 5;
+pub const STEPS: usize = 6;

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
-use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row};
+use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row, SLOTS_OF_EPOCH, Slot};
 
 /// All records. 4 MiB hold 47,000 moves, more than two CPUs make between two looks of the reader.
 #[map]
@@ -16,7 +16,13 @@ pub(crate) static RING: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 #[map]
 pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
-/// Charges by cgroup and process, see [`truant_ebpf::charge_key`]. Rows live for one interval.
+/// Charges by cgroup and process, see [`truant_ebpf::charge_key`]: for each epoch, the rows that
+/// have a place of their own. A charge finds it in a tenth of the instructions that a look-up
+/// takes, and userspace reads all of them at once.
+#[map]
+pub(crate) static SLOTS: Array<[Slot; SLOTS_OF_EPOCH]> = Array::with_max_entries(2, 0);
+
+/// The same, for what finds its slot taken. Rows live for one interval.
 ///
 /// All CPUs share a row. The kernel has just added the same batch to the cgroup's own counter, and
 /// they share that as well. A value for each CPU would take thousands of small pieces of the

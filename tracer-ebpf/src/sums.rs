@@ -1,40 +1,60 @@
 //! Charges summed by cgroup and process, so that no charge costs a record.
 
-use core::mem::MaybeUninit;
+use core::{arch::asm, mem::MaybeUninit};
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid, maps::HashMap};
+use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
 use truant_ebpf::{
-    Counter, RECENT_KEY, ROW_CGROUP, Recent, Row, Sum, Word, charge_key, recent, without_process,
+    Counter, RECENT_PID, RECENT_SERIAL, ROW_CGROUP, Recent, Row, SLOT_COUNTER, SLOT_KEY,
+    SLOT_TAKERS, Slot, Sum, Word, charge_key, recent, slot_of, without_process,
 };
 
 use crate::{
     emit::{add, count},
-    kernel::{Access, Memcg, MemcgAt},
-    maps::{CHARGES, OVERFLOW, RECENT},
+    kernel::{Access, Memcg, MemcgAt, process},
+    maps::{CHARGES, OVERFLOW, RECENT, SLOTS},
     words,
 };
 
-/// Adds `amount` to the current process's row of `memcg`, or to the cgroup's row in the overflow
-/// table where the first is full.
+/// Adds `amount` to the row of the current process and the memory cgroup whose `memory` counter is
+/// at `counter`; nothing for other counters. That is a slot, or a row of the table where another
+/// row has the slot, or the cgroup's row in the overflow table where that is full.
 ///
 /// # Errors
-/// [`Counter::TotalsFull`] where both are full.
+/// [`Counter::TotalsFull`] where all are full.
 #[inline(always)]
-pub(crate) fn sum(memcg: Memcg, which: Sum, amount: u64) -> Result<(), Counter> {
-    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    let key = charge_key(memcg.serial(), tgid, words::get(Word::Epoch));
-    if let Some(row) = CHARGES.get_ptr_mut(key) {
-        add_to(row, which as usize, amount);
+pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> {
+    // What is read here is no serial number if the counter is another one's. A slot has both.
+    let Ok((serial, tgid)) = Memcg::serial_and_process(counter) else { return Ok(()) };
+    let key = charge_key(serial, tgid, words::get(Word::Epoch));
+    if let Some(slot) = slot(key)
+        && read(slot, SLOT_KEY) == key
+        && read(slot, SLOT_COUNTER) == counter
+    {
+        add_to(slot, which as usize, amount);
         return Ok(());
     }
-    new_row(memcg, key, which as usize, amount)
+    sum_elsewhere(counter, key, which as usize, amount)
 }
 
-/// The way of the first charge of an interval, which makes the row with the charge in it. Apart, so
-/// that the common way stays short.
+/// The way of the first charge of an interval, and of rows without a slot. Apart, so that the
+/// common way stays short.
 #[inline(never)]
-fn new_row(memcg: Memcg, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
+fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
+    let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
     let cgroup = memcg.cgroup_id()?;
+    if let Some(slot) = slot(key)
+        && take_slot(slot)
+    {
+        add_to(slot, which, amount);
+        write(slot, ROW_CGROUP, cgroup);
+        write(slot, SLOT_COUNTER, counter);
+        write(slot, SLOT_KEY, key);
+        return Ok(());
+    }
+    if let Some(row) = CHARGES.get_ptr_mut(key) {
+        add_to(row.cast(), which, amount);
+        return Ok(());
+    }
     let mut row = MaybeUninit::<Row>::uninit();
     let numbers = row.as_mut_ptr().cast::<u64>();
     for at in 0..ROW_CGROUP {
@@ -45,6 +65,35 @@ fn new_row(memcg: Memcg, key: u64, which: usize, amount: u64) -> Result<(), Coun
     add_row(key, unsafe { row.assume_init_ref() })
 }
 
+/// The only slot that a key may have.
+#[inline(always)]
+fn slot(key: u64) -> Option<*mut u64> {
+    let slots = SLOTS.get_ptr_mut((key & 1) as u32)?.cast::<Slot>();
+    // SAFETY: `slot_of` is in bounds.
+    Some(unsafe { slots.add(slot_of(key)) }.cast())
+}
+
+/// Whether the slot was free, and is the caller's from now on. It stays so until userspace has
+/// taken it, so an interrupt or another CPU never finds that a slot's row has become another.
+///
+/// Before 5.12 programs have no compare-and-swap. Of those who count themselves, at most one reads
+/// that it is alone; that none does costs a slot for an interval.
+#[inline(always)]
+fn take_slot(slot: *mut u64) -> bool {
+    if read(slot, SLOT_TAKERS) != 0 {
+        return false;
+    }
+    add_to(slot, SLOT_TAKERS, 1);
+    read(slot, SLOT_TAKERS) == 1
+}
+
+/// Reads a number of a row. Another CPU may write it.
+#[inline(always)]
+fn read(numbers: *mut u64, at: usize) -> u64 {
+    // SAFETY: a row is as long as the callers count.
+    unsafe { numbers.add(at).read_volatile() }
+}
+
 /// Writes a number of a row. One by one: several zeroes the compiler would write byte by byte, in a
 /// loop that takes longer than all else of a charge.
 #[inline(always)]
@@ -53,44 +102,70 @@ fn write(numbers: *mut u64, at: usize, number: u64) {
     unsafe { numbers.add(at).write_volatile(number) };
 }
 
-/// Adds to the row that this CPU added to last, if it is the one, with neither a look-up nor a
-/// locked instruction. `program` is whose row: nobody else has it, since kernels that have these
+/// Adds pages to the row that this CPU added to last, if it is the one, with neither a look-up nor
+/// a locked instruction. `program` is whose row: nobody else has it, since kernels that have these
 /// tracepoints let no program interrupt itself, and userspace takes it when its epoch is over.
+///
+/// `event` reads which cgroup it is and how many pages. It is asked after the helpers, so that
+/// little is kept across them.
 ///
 /// # Errors
 /// As [`sum`], and what could not be read.
 #[inline(always)]
 pub(crate) fn sum_recent<A: Access>(
     program: u32,
-    memcg: MemcgAt<A>,
-    which: Sum,
-    amount: u64,
+    event: impl Fn() -> (MemcgAt<A>, i32),
 ) -> Result<(), Counter> {
-    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    let epoch = words::get(Word::Epoch);
-    let key = charge_key(memcg.serial()?, tgid, epoch);
-    let recent = RECENT.get_ptr_mut(recent(program, epoch)).ok_or(Counter::TotalsFull)?;
+    let tgid = process()?;
+    keep_on_the_stack();
+    let row = RECENT.get_ptr_mut(recent(program, words::get(Word::Epoch)));
     // SAFETY: a map value, which nobody else reads or writes meanwhile.
-    let recent = unsafe { &mut *recent };
-    if recent[RECENT_KEY] != key {
-        change(recent, key, memcg.cgroup_id()?)?;
-    }
-    recent[which as usize] = recent[which as usize].wrapping_add(amount);
-    Ok(())
-}
-
-/// Makes the recent row another one, and adds what it was to the table.
-#[inline(never)]
-fn change(recent: &mut Recent, key: u64, cgroup: u64) -> Result<(), Counter> {
-    let [charged, uncharged, failures, hits, old_cgroup, old] = *recent;
-    let numbers = recent.as_mut_ptr();
-    (0..ROW_CGROUP).for_each(|at| write(numbers, at, 0));
-    write(numbers, ROW_CGROUP, cgroup);
-    write(numbers, RECENT_KEY, key);
-    if old == 0 {
+    let row = unsafe { &mut *row.ok_or(Counter::TotalsFull)? };
+    keep_on_the_stack();
+    let (memcg, pages) = event();
+    if row[RECENT_SERIAL] == memcg.serial()? && row[RECENT_PID] == u64::from(tgid) {
+        add_pages(row, pages);
         return Ok(());
     }
-    add_row(old, &[charged, uncharged, failures, hits, old_cgroup])
+    change(row, memcg, tgid, pages)
+}
+
+/// What is needed after this point waits for it on the stack, not in a register that outlives
+/// calls: those are saved at the start of a program, and so by the events that leave at once, too.
+#[inline(always)]
+fn keep_on_the_stack() {
+    // SAFETY: there is no instruction.
+    unsafe { asm!("", out("r6") _, out("r7") _, out("r8") _, out("r9") _) };
+}
+
+#[inline(always)]
+fn add_pages(row: &mut Recent, pages: i32) {
+    let which = if pages < 0 { Sum::Uncharged } else { Sum::Charged } as usize;
+    row[which] = row[which].wrapping_add(u64::from(pages.unsigned_abs()));
+}
+
+/// Makes the recent row another one with these pages, and adds what it was to the table. If the
+/// epoch has changed since the row was found, that is the new one's, and taken with it.
+#[inline(never)]
+fn change<A: Access>(
+    row: &mut Recent,
+    memcg: MemcgAt<A>,
+    tgid: u32,
+    pages: i32,
+) -> Result<(), Counter> {
+    let (serial, cgroup) = (memcg.serial()?, memcg.cgroup_id()?);
+    let [charged, uncharged, failures, hits, old_cgroup, old_serial, old_tgid] = *row;
+    let numbers = row.as_mut_ptr();
+    (0..ROW_CGROUP).for_each(|at| write(numbers, at, 0));
+    write(numbers, ROW_CGROUP, cgroup);
+    write(numbers, RECENT_SERIAL, serial);
+    write(numbers, RECENT_PID, u64::from(tgid));
+    add_pages(row, pages);
+    if old_serial == 0 {
+        return Ok(());
+    }
+    let key = charge_key(old_serial, (old_tgid & 0xffff_ffff) as u32, words::get(Word::Epoch));
+    add_row(key, &[charged, uncharged, failures, hits, old_cgroup])
 }
 
 #[inline(always)]
@@ -111,13 +186,13 @@ fn put(table: &HashMap<u64, Row>, key: u64, row: &Row) -> bool {
     }
     let Some(there) = table.get_ptr_mut(key) else { return false };
     for (which, amount) in row[..ROW_CGROUP].iter().enumerate() {
-        add_to(there, which, *amount);
+        add_to(there.cast(), which, *amount);
     }
     true
 }
 
 #[inline(always)]
-fn add_to(row: *mut Row, which: usize, amount: u64) {
-    // SAFETY: `row` is a map value, and `which` is in bounds.
-    add(unsafe { row.cast::<u64>().add(which) }, amount);
+fn add_to(numbers: *mut u64, which: usize, amount: u64) {
+    // SAFETY: these are a map value's numbers, and `which` is in bounds.
+    add(unsafe { numbers.add(which) }, amount);
 }

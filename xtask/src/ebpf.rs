@@ -110,6 +110,7 @@ fn flags(sources: &Path) -> Result<OsString> {
     let mut flags = vec![
         linker,
         "-Clink-arg=--btf".into(),
+        "-Ctarget-cpu=v3".into(),
         "-Cdebuginfo=2".into(),
         "--cfg=bpf_target_arch=\"x86_64\"".into(),
     ];

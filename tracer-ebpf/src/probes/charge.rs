@@ -32,13 +32,13 @@ fn fexit_page_counter_try_charge(ctx: FExitContext) -> u32 {
 // kernel: 5.10 void page_counter_charge(page_counter *, unsigned long)
 #[fentry(function = "page_counter_charge")]
 fn fentry_page_counter_charge(ctx: FEntryContext) -> u32 {
-    settle(try_add(ctx.arg(0), Sum::Charged, ctx.arg(1)))
+    settle(sum(ctx.arg(0), Sum::Charged, ctx.arg(1)))
 }
 
 // kernel: 5.10 void page_counter_uncharge(page_counter *, unsigned long)
 #[fentry(function = "page_counter_uncharge")]
 fn fentry_page_counter_uncharge(ctx: FEntryContext) -> u32 {
-    settle(try_add(ctx.arg(0), Sum::Uncharged, ctx.arg(1)))
+    settle(sum(ctx.arg(0), Sum::Uncharged, ctx.arg(1)))
 }
 
 // kernel: 5.10 bool page_counter_try_charge(page_counter *, unsigned long, page_counter **)
@@ -65,14 +65,6 @@ fn kprobe_page_counter_uncharge(ctx: ProbeContext) -> u32 {
     settle(try_add_arguments(&ctx, Sum::Uncharged))
 }
 
-#[inline(always)]
-fn try_add(counter: u64, which: Sum, pages: u64) -> Result<(), Counter> {
-    match Memcg::of_counter(counter)? {
-        Some(memcg) => sum(memcg, which, pages),
-        None => Ok(()),
-    }
-}
-
 /// A refused charge leaves the counter that refused it where `fail` says.
 #[inline(always)]
 fn try_charge(
@@ -81,7 +73,7 @@ fn try_charge(
     fail: impl Fn() -> Read<u64>,
     charged: bool,
 ) -> Result<(), Counter> {
-    if charged { try_add(counter, Sum::Charged, pages) } else { refused(counter, fail()?) }
+    if charged { sum(counter, Sum::Charged, pages) } else { refused(counter, fail()?) }
 }
 
 /// A refused charge. In v1 memory is charged with swap first, which has a limit of its own. Apart,
@@ -89,19 +81,14 @@ fn try_charge(
 #[inline(never)]
 fn refused(counter: u64, fail: u64) -> Result<(), Counter> {
     let Some(step) = Memcg::step_to_memory(counter)? else { return Ok(()) };
-    if let Some(memcg) = Memcg::of_counter(counter.wrapping_add(step))? {
-        sum(memcg, Sum::Failures, 1)?;
-    }
-    match Memcg::of_counter(pointer_at(fail)?.wrapping_add(step))? {
-        Some(limited) => sum(limited, Sum::LimitHits, 1),
-        None => Ok(()),
-    }
+    sum(counter.wrapping_add(step), Sum::Failures, 1)?;
+    sum(pointer_at(fail)?.wrapping_add(step), Sum::LimitHits, 1)
 }
 
 #[inline(always)]
 fn try_add_arguments(ctx: &ProbeContext, which: Sum) -> Result<(), Counter> {
     let counter = ctx.arg(0).ok_or(Counter::Unreadable)?;
-    try_add(counter, which, ctx.arg(1).ok_or(Counter::Unreadable)?)
+    sum(counter, which, ctx.arg(1).ok_or(Counter::Unreadable)?)
 }
 
 #[inline(always)]

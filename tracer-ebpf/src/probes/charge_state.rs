@@ -8,7 +8,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
 };
-use truant_ebpf::{Constant, Counter, Sum};
+use truant_ebpf::{Constant, Counter};
 
 use crate::{
     emit::settle,
@@ -20,47 +20,41 @@ use crate::{
 // kernel: 6.15 trace mod_memcg_lruvec_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[btf_tracepoint(function = "mod_memcg_lruvec_state")]
 fn btf_mod_memcg_lruvec_state(ctx: BtfTracePointContext) -> u32 {
-    settle(try_pages(MemcgAt::<Typed>::new(ctx.arg(0)), ctx.arg(1), ctx.arg(2)))
+    settle(try_pages(ctx.arg(1), || (MemcgAt::<Typed>::new(ctx.arg(0)), ctx.arg(2))))
 }
 
 // kernel: 6.15 trace mod_memcg_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[btf_tracepoint(function = "mod_memcg_state")]
 fn btf_mod_memcg_state(ctx: BtfTracePointContext) -> u32 {
-    settle(try_other(MemcgAt::<Typed>::new(ctx.arg(0)), ctx.arg(1), ctx.arg(2)))
+    settle(try_other(ctx.arg(1), || (MemcgAt::<Typed>::new(ctx.arg(0)), ctx.arg(2))))
 }
 
 // kernel: 6.15 trace mod_memcg_lruvec_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[raw_tracepoint(tracepoint = "mod_memcg_lruvec_state")]
 fn tracepoint_mod_memcg_lruvec_state(ctx: RawTracePointContext) -> u32 {
-    settle(try_pages(MemcgAt::<Probed>::new(ctx.arg(0)), ctx.arg(1), ctx.arg(2)))
+    settle(try_pages(ctx.arg(1), || (MemcgAt::<Probed>::new(ctx.arg(0)), ctx.arg(2))))
 }
 
 // kernel: 6.15 trace mod_memcg_state(mem_cgroup *, int, int) | 7.1 (mem_cgroup *, int, long)
 #[raw_tracepoint(tracepoint = "mod_memcg_state")]
 fn tracepoint_mod_memcg_state(ctx: RawTracePointContext) -> u32 {
-    settle(try_other(MemcgAt::<Probed>::new(ctx.arg(0)), ctx.arg(1), ctx.arg(2)))
+    settle(try_other(ctx.arg(1), || (MemcgAt::<Probed>::new(ctx.arg(0)), ctx.arg(2))))
 }
 
 /// Mapped anonymous and file pages.
 #[inline(always)]
-fn try_pages<A: Access>(memcg: MemcgAt<A>, item: u32, pages: i32) -> Result<(), Counter> {
+fn try_pages<A: Access>(item: u32, event: impl Fn() -> (MemcgAt<A>, i32)) -> Result<(), Counter> {
     if item != value(Constant::AnonMapped) && item != value(Constant::FilePages) {
         return Ok(());
     }
-    add(0, memcg, pages)
+    sum_recent(0, event)
 }
 
 /// Kernel memory and sockets.
 #[inline(always)]
-fn try_other<A: Access>(memcg: MemcgAt<A>, item: u32, pages: i32) -> Result<(), Counter> {
+fn try_other<A: Access>(item: u32, event: impl Fn() -> (MemcgAt<A>, i32)) -> Result<(), Counter> {
     if item != value(Constant::Kmem) && item != value(Constant::Sock) {
         return Ok(());
     }
-    add(1, memcg, pages)
-}
-
-#[inline(always)]
-fn add<A: Access>(program: u32, memcg: MemcgAt<A>, pages: i32) -> Result<(), Counter> {
-    let which = if pages < 0 { Sum::Uncharged } else { Sum::Charged };
-    sum_recent(program, memcg, which, u64::from(pages.unsigned_abs()))
+    sum_recent(1, event)
 }

@@ -12,14 +12,21 @@ use aya::{
 };
 use truant_core::input::ChargeDelta;
 use truant_ebpf::{
-    Control, RECENT_KEY, RECENT_PROGRAMS, ROW_CGROUP, Recent, Row, Sum, Word, recent,
-    split_charge_key,
+    Control, RECENT_PROGRAMS, RECENT_SERIAL, ROW_CGROUP, Recent, Row, SLOT_KEY, SLOT_TAKERS,
+    SLOTS_OF_EPOCH, Slot, Sum, Word, charge_key, recent, split_charge_key,
 };
 
 type Table = HashMap<MapData, u64, Row>;
 
+/// The slots of an epoch.
+type Slots = [Slot; SLOTS_OF_EPOCH];
+
+/// Those of an epoch in which nothing was charged. A static, since they are a quarter of a MiB.
+static NO_SLOTS: Slots = [[0; size_of::<Slot>() / size_of::<u64>()]; SLOTS_OF_EPOCH];
+
 /// The tables of charges.
 pub(crate) struct Charges {
+    slots: Array<MapData, Slots>,
     rows: Table,
     overflow: Table,
     recent: PerCpuArray<MapData, Recent>,
@@ -35,6 +42,7 @@ impl Charges {
     /// If the object has no such tables.
     pub(crate) fn take(ebpf: &mut Ebpf) -> Result<Self> {
         Ok(Self {
+            slots: take(ebpf, "SLOTS")?,
             rows: take(ebpf, "CHARGES")?,
             overflow: take(ebpf, "OVERFLOW")?,
             recent: take(ebpf, "RECENT")?,
@@ -57,6 +65,7 @@ impl Charges {
         self.control.set(0, words, 0).context("cannot flip the epoch")?;
         wait_for_programs();
         let mut rows = take_rows(&mut self.rows, old)?;
+        take_slots(&mut self.slots, old, &mut rows)?;
         take_recent(&mut self.recent, old, &mut rows)?;
         let mut cgroups: BTreeMap<u64, Cgroup> = BTreeMap::new();
         for (key, row) in rows {
@@ -126,6 +135,37 @@ fn take_rows(table: &mut Table, epoch: u64) -> Result<BTreeMap<u64, Row>> {
     Ok(rows)
 }
 
+/// Takes the rows of an epoch that have slots, and adds them to `rows`.
+fn take_slots(
+    table: &mut Array<MapData, Slots>,
+    epoch: u64,
+    rows: &mut BTreeMap<u64, Row>,
+) -> Result<()> {
+    let index = (epoch & 1) as u32;
+    let slots = table.get(&index, 0).context("cannot read the slots of charges")?;
+    let mut is_empty = true;
+    for slot in slots.iter().filter(|slot| slot[SLOT_TAKERS] != 0) {
+        is_empty = false;
+        if slot[SLOT_KEY] != 0 {
+            add(rows, slot[SLOT_KEY], slot);
+        }
+    }
+    if !is_empty {
+        let none: &Slots = &NO_SLOTS;
+        table.set(index, none, 0).context("cannot empty the slots of charges")?;
+    }
+    Ok(())
+}
+
+/// Adds a row's numbers to `rows`.
+fn add(rows: &mut BTreeMap<u64, Row>, key: u64, numbers: &[u64]) {
+    let row = rows.entry(key).or_default();
+    row[ROW_CGROUP] = numbers[ROW_CGROUP];
+    for (sum, more) in row[..ROW_CGROUP].iter_mut().zip(numbers) {
+        *sum += more;
+    }
+}
+
 /// Takes the rows of an epoch that are not in the table yet, and adds them to `rows`.
 fn take_recent(
     table: &mut PerCpuArray<MapData, Recent>,
@@ -135,15 +175,12 @@ fn take_recent(
     for program in 0..RECENT_PROGRAMS {
         let index = recent(program, epoch);
         let values = table.get(&index, 0).context("cannot read the recent charges")?;
-        let in_use = values.iter().filter(|value| value[RECENT_KEY] != 0);
+        let in_use = values.iter().filter(|value| value[RECENT_SERIAL] != 0);
         let mut is_empty = true;
-        for [numbers @ .., key] in in_use {
+        for [numbers @ .., serial, pid] in in_use {
             is_empty = false;
-            let row = rows.entry(*key).or_default();
-            row[ROW_CGROUP] = numbers[ROW_CGROUP];
-            for (sum, more) in row[..ROW_CGROUP].iter_mut().zip(numbers) {
-                *sum += more;
-            }
+            let key = charge_key(*serial, u32::try_from(*pid)?, epoch);
+            add(rows, key, numbers);
         }
         if !is_empty {
             let none = PerCpuValues::try_from(vec![Recent::default(); values.len()])?;

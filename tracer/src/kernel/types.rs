@@ -124,6 +124,7 @@ impl KernelTypes {
         steps[Step::CounterToSerial as usize] = to_css + offset(Field::CssSerial);
         steps[Step::CounterToCgroup as usize] = to_css + offset(Field::CssCgroup);
         steps[Step::CssToCounter as usize] = -to_css;
+        steps[Step::MemcgToSerial as usize] = offset(Field::MemcgCss) + offset(Field::CssSerial);
         if self.has_field(Field::MemcgMemsw) {
             steps[Step::MemswToCounter as usize] =
                 offset(Field::MemcgMemory) - offset(Field::MemcgMemsw);
