@@ -28,7 +28,7 @@ pub(crate) static SLOTS: Array<[Slot; SLOTS_OF_EPOCH]> = Array::with_max_entries
 /// they share that as well. A value for each CPU would take thousands of small pieces of the
 /// kernel's per-CPU memory, and each fork, which takes some too, would search past them.
 #[map]
-pub(crate) static CHARGES: HashMap<u64, Row> = HashMap::with_max_entries(8192, 0);
+pub(crate) static CHARGES: HashMap<u64, Row> = HashMap::with_max_entries(4096, 0);
 
 /// Charges by cgroup alone, for what found no room in [`CHARGES`]: the totals stay exact.
 #[map]
