@@ -32,6 +32,9 @@ const HIERARCHIES_MAX: u32 = 40;
 pub(crate) trait Access: Copy {
     /// Reads what is stored at `address`.
     fn read<T>(address: u64) -> Read<T>;
+
+    /// The process that runs this program. With [`Typed`], on kernels since 5.11 alone.
+    fn process() -> Read<u32>;
 }
 
 /// Through the helper, which checks any address and copies.
@@ -49,12 +52,22 @@ impl Access for Probed {
         // SAFETY: the helper checks the address and copies; `T` is an integer or an array of them.
         unsafe { bpf_probe_read_kernel(address as *const T) }.map_err(|_errno| Counter::Unreadable)
     }
+
+    #[inline(always)]
+    fn process() -> Read<u32> {
+        Ok((bpf_get_current_pid_tgid() >> 32) as u32)
+    }
 }
 
 impl Access for Typed {
     #[inline(always)]
     fn read<T>(address: u64) -> Read<T> {
         Ok(load(address))
+    }
+
+    #[inline(always)]
+    fn process() -> Read<u32> {
+        Task::<Self>::current_with_type().tgid()
     }
 }
 
@@ -107,20 +120,13 @@ impl Task<Typed> {
     /// The thread that runs this program, on kernels that give its type: since 5.11.
     #[inline(always)]
     fn typed_current() -> Option<Self> {
-        if value(Constant::TypedTask) == UNKNOWN {
-            return None;
-        }
-        // SAFETY: the helper takes nothing and returns the current task's address.
-        Some(Self::at(unsafe { generated::bpf_get_current_task_btf() } as u64))
+        (value(Constant::TypedTask) != UNKNOWN).then(Self::current_with_type)
     }
-}
 
-/// The process that runs this program.
-#[inline(always)]
-pub(crate) fn process() -> Read<u32> {
-    match Task::typed_current() {
-        Some(task) => task.tgid(),
-        None => Ok((bpf_get_current_pid_tgid() >> 32) as u32),
+    #[inline(always)]
+    fn current_with_type() -> Self {
+        // SAFETY: the helper takes nothing and returns the current task's address.
+        Self::at(unsafe { generated::bpf_get_current_task_btf() } as u64)
     }
 }
 
@@ -131,7 +137,7 @@ pub(crate) fn current(process: &mut u32, comm: &mut Comm) -> Read<()> {
         *process = task.tgid()?;
         *comm = task.comm()?;
     } else {
-        *process = (bpf_get_current_pid_tgid() >> 32) as u32;
+        *process = Probed::process()?;
         *comm = Task::current().comm()?;
     }
     Ok(())
@@ -362,7 +368,7 @@ impl Memcg {
     #[inline(always)]
     pub(crate) fn serial_and_process(counter: u64) -> Read<(u64, u32)> {
         let probed = || at(counter.wrapping_add(step(Step::CounterToSerial)));
-        let Some(task) = Task::typed_current() else { return Ok((probed()?, process()?)) };
+        let Some(task) = Task::typed_current() else { return Ok((probed()?, Probed::process()?)) };
         let tgid = task.tgid()?;
         // The current task's is nearly always the one that is charged. All loads are plain ones
         // then, since the verifier knows the types.

@@ -10,7 +10,7 @@ use truant_ebpf::{
 
 use crate::{
     emit::{add, count},
-    kernel::{Access, Memcg, MemcgAt, process},
+    kernel::{Access, Memcg, MemcgAt},
     maps::{CHARGES, OVERFLOW, RECENT, SLOTS},
     words,
 };
@@ -41,20 +41,23 @@ pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> 
 #[inline(never)]
 fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
     let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
-    let cgroup = memcg.cgroup_id()?;
     if let Some(slot) = slot(key)
-        && take_slot(slot)
+        && read(slot, SLOT_TAKERS) == 0
     {
-        add_to(slot, which, amount);
-        write(slot, ROW_CGROUP, cgroup);
-        write(slot, SLOT_COUNTER, counter);
-        write(slot, SLOT_KEY, key);
-        return Ok(());
+        let cgroup = memcg.cgroup_id()?;
+        if take_slot(slot) {
+            add_to(slot, which, amount);
+            write(slot, ROW_CGROUP, cgroup);
+            write(slot, SLOT_COUNTER, counter);
+            write(slot, SLOT_KEY, key);
+            return Ok(());
+        }
     }
     if let Some(row) = CHARGES.get_ptr_mut(key) {
         add_to(row.cast(), which, amount);
         return Ok(());
     }
+    let cgroup = memcg.cgroup_id()?;
     let mut row = MaybeUninit::<Row>::uninit();
     let numbers = row.as_mut_ptr().cast::<u64>();
     for at in 0..ROW_CGROUP {
@@ -73,16 +76,13 @@ fn slot(key: u64) -> Option<*mut u64> {
     Some(unsafe { slots.add(slot_of(key)) }.cast())
 }
 
-/// Whether the slot was free, and is the caller's from now on. It stays so until userspace has
-/// taken it, so an interrupt or another CPU never finds that a slot's row has become another.
+/// Takes a free slot, and tells whether it is the caller's from now on. It stays so until userspace
+/// has emptied it, so an interrupt or another CPU never finds that a slot's row has become another.
 ///
 /// Before 5.12 programs have no compare-and-swap. Of those who count themselves, at most one reads
 /// that it is alone; that none does costs a slot for an interval.
 #[inline(always)]
 fn take_slot(slot: *mut u64) -> bool {
-    if read(slot, SLOT_TAKERS) != 0 {
-        return false;
-    }
     add_to(slot, SLOT_TAKERS, 1);
     read(slot, SLOT_TAKERS) == 1
 }
@@ -116,7 +116,7 @@ pub(crate) fn sum_recent<A: Access>(
     program: u32,
     event: impl Fn() -> (MemcgAt<A>, i32),
 ) -> Result<(), Counter> {
-    let tgid = process()?;
+    let tgid = A::process()?;
     keep_on_the_stack();
     let row = RECENT.get_ptr_mut(recent(program, words::get(Word::Epoch)));
     // SAFETY: a map value, which nobody else reads or writes meanwhile.
@@ -140,8 +140,16 @@ fn keep_on_the_stack() {
 
 #[inline(always)]
 fn add_pages(row: &mut Recent, pages: i32) {
-    let which = if pages < 0 { Sum::Uncharged } else { Sum::Charged } as usize;
-    row[which] = row[which].wrapping_add(u64::from(pages.unsigned_abs()));
+    let numbers = row.as_mut_ptr();
+    let amount = i64::from(pages);
+    // Two ways, each of few instructions: pages come one by one, many of a kind in a row.
+    if pages < 0 {
+        let at = Sum::Uncharged as usize;
+        write(numbers, at, read(numbers, at).wrapping_sub(amount.cast_unsigned()));
+    } else {
+        let at = Sum::Charged as usize;
+        write(numbers, at, read(numbers, at).wrapping_add(amount.cast_unsigned()));
+    }
 }
 
 /// Makes the recent row another one with these pages, and adds what it was to the table. If the
