@@ -22,8 +22,9 @@ pub(crate) fn add(number: *mut u64, amount: u64) {
     }
 }
 
-/// Counts one `counter`.
-#[inline(always)]
+/// Counts one `counter`. Apart, so that what programs do nearly always is short.
+#[cold]
+#[inline(never)]
 pub(crate) fn count(counter: Counter) {
     if let Some(number) = COUNTS.get_ptr_mut(counter as u32) {
         add(number, 1);

@@ -38,6 +38,7 @@ pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> 
 
 /// The way of the first charge of an interval, and of rows without a slot. Apart, so that the
 /// common way stays short.
+#[cold]
 #[inline(never)]
 fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
     let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
@@ -154,6 +155,7 @@ fn add_pages(row: &mut Recent, pages: i32) {
 
 /// Makes the recent row another one with these pages, and adds what it was to the table. If the
 /// epoch has changed since the row was found, that is the new one's, and taken with it.
+#[cold]
 #[inline(never)]
 fn change<A: Access>(
     row: &mut Recent,

@@ -78,6 +78,7 @@ fn try_charge(
 
 /// A refused charge. In v1 memory is charged with swap first, which has a limit of its own. Apart,
 /// so that the way of charges that pass stays short.
+#[cold]
 #[inline(never)]
 fn refused(counter: u64, fail: u64) -> Result<(), Counter> {
     let Some(step) = Memcg::step_to_memory(counter)? else { return Ok(()) };
