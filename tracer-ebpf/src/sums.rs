@@ -42,19 +42,8 @@ pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> 
 #[inline(never)]
 fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
     let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
-    if let Some(slot) = slot(key)
-        && read(slot, SLOT_TAKERS) == 0
-    {
-        let cgroup = memcg.cgroup_id()?;
-        if take_slot(slot) {
-            add_to(slot, which, amount);
-            write(slot, ROW_CGROUP, cgroup);
-            write(slot, SLOT_COUNTER, counter);
-            write(slot, SLOT_KEY, key);
-            return Ok(());
-        }
-    }
-    if let Some(row) = CHARGES.get_ptr_mut(key) {
+    let is_free = slot(key).is_some_and(|slot| read(slot, SLOT_TAKERS) == 0);
+    if !is_free && let Some(row) = CHARGES.get_ptr_mut(key) {
         add_to(row.cast(), which, amount);
         return Ok(());
     }
@@ -66,7 +55,7 @@ fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<()
     }
     write(numbers, ROW_CGROUP, cgroup);
     // SAFETY: each of its numbers was written.
-    add_row(key, unsafe { row.assume_init_ref() })
+    add_row(key, counter, unsafe { row.assume_init_ref() })
 }
 
 /// The only slot that a key may have.
@@ -175,16 +164,33 @@ fn change<A: Access>(
         return Ok(());
     }
     let key = charge_key(old_serial, (old_tgid & 0xffff_ffff) as u32, words::get(Word::Epoch));
-    add_row(key, &[charged, uncharged, failures, hits, old_cgroup])
+    // No charge looks for this slot by its counter: where they are counted, these events are not.
+    add_row(key, 0, &[charged, uncharged, failures, hits, old_cgroup])
 }
 
 #[inline(always)]
-fn add_row(key: u64, row: &Row) -> Result<(), Counter> {
-    if put(&CHARGES, key, row) {
+fn add_row(key: u64, counter: u64, row: &Row) -> Result<(), Counter> {
+    if put_in_slot(key, counter, row) || put(&CHARGES, key, row) {
         return Ok(());
     }
     count(Counter::ProcessesFull);
     if put(&OVERFLOW, without_process(key), row) { Ok(()) } else { Err(Counter::TotalsFull) }
+}
+
+/// Adds the row's numbers to those in its slot. Tells whether that was free, or its own already.
+#[inline(always)]
+fn put_in_slot(key: u64, counter: u64, row: &Row) -> bool {
+    let Some(slot) = slot(key) else { return false };
+    if read(slot, SLOT_KEY) != key {
+        if read(slot, SLOT_TAKERS) != 0 || !take_slot(slot) {
+            return false;
+        }
+        write(slot, ROW_CGROUP, row[ROW_CGROUP]);
+        write(slot, SLOT_COUNTER, counter);
+        write(slot, SLOT_KEY, key);
+    }
+    add_sums(slot, row);
+    true
 }
 
 /// Makes the row, or adds to the one that is there: another CPU may have made it meanwhile, and its
@@ -195,10 +201,15 @@ fn put(table: &HashMap<u64, Row>, key: u64, row: &Row) -> bool {
         return true;
     }
     let Some(there) = table.get_ptr_mut(key) else { return false };
-    for (which, amount) in row[..ROW_CGROUP].iter().enumerate() {
-        add_to(there.cast(), which, *amount);
-    }
+    add_sums(there.cast(), row);
     true
+}
+
+#[inline(always)]
+fn add_sums(numbers: *mut u64, row: &Row) {
+    for (which, amount) in row[..ROW_CGROUP].iter().enumerate() {
+        add_to(numbers, which, *amount);
+    }
 }
 
 #[inline(always)]
