@@ -19,7 +19,7 @@ pub use records::{
 pub enum Counter {
     /// Records dropped because the ring was full.
     RingFull,
-    /// Charges dropped because both tables were full.
+    /// Charges dropped because there was no slot, and both tables were full.
     TotalsFull,
     /// Charges that only the cgroup's total has, because the table by process was full.
     ProcessesFull,
@@ -89,9 +89,8 @@ pub const ROW_CGROUP: usize = 4;
 /// A row's numbers, by [`Sum`] and [`ROW_CGROUP`].
 pub type Row = [u64; 5];
 
-/// A row that has its own place, by [`slot_of`]: its numbers, then its key, 0 where there is none,
-/// the address of the cgroup's counter, and how many came to take the slot. It fills a line of the
-/// CPU's cache.
+/// A row that has a place of its own, by [`slot_of`]: its numbers, then its key, 0 where there is
+/// none, the address of the cgroup's counter, and how many came to take the slot.
 pub type Slot = [u64; 8];
 
 /// The index of the key in [`Slot`].
@@ -103,19 +102,40 @@ pub const SLOT_COUNTER: usize = 6;
 /// The index of the number of takers in [`Slot`].
 pub const SLOT_TAKERS: usize = 7;
 
-/// How many slots an epoch has.
-pub const SLOTS_OF_EPOCH: usize = 1 << SLOT_BITS;
+/// The slots that are one value of their map, 16 KiB: to read a value, 5.10 takes as much
+/// contiguous memory, and so little it always finds.
+pub type Slots = [Slot; 1 << SLOTS_BITS];
 
+/// How many [`Slots`] an epoch has.
+pub const SLOTS_OF_EPOCH: u32 = 1 << (SLOT_BITS - SLOTS_BITS);
+
+const SLOTS_BITS: u32 = 8;
+
+/// Bits of the number of a slot in its epoch.
 const SLOT_BITS: u32 = 12;
 
-/// The index of the slot that a row of this key may have, among those of its epoch.
+/// The place that a row of this key may have: the index of its [`Slots`], and its own there.
 #[must_use]
-pub const fn slot_of(key: u64) -> usize {
-    // Multiplied by 2^64 over the golden ratio, numbers that follow each other are spread evenly.
-    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOT_BITS)) as usize
+pub const fn slot_of(key: u64) -> (u32, usize) {
+    // Processes, and cgroups with one process each, are made at even distances. Without the
+    // cgroup's bits among the process's, such rows would share few slots. The factor is 2^64 over
+    // the golden ratio, which spreads what is left.
+    let hash = (key ^ key >> (PID_BITS + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let slot = hash >> (u64::BITS - SLOT_BITS);
+    (
+        slots_of_epoch(key & 1).start + (slot >> SLOTS_BITS) as u32,
+        (slot & ((1 << SLOTS_BITS) - 1)) as usize,
+    )
 }
 
-/// A row that is not in the table yet: its numbers, then what makes up its key beside the epoch, so
+/// The indices of the [`Slots`] of an epoch.
+#[must_use]
+pub const fn slots_of_epoch(epoch: u64) -> core::ops::Range<u32> {
+    let first = ((epoch & 1) as u32) * SLOTS_OF_EPOCH;
+    first..first + SLOTS_OF_EPOCH
+}
+
+/// A row that has no place yet: its numbers, then what makes up its key beside the epoch, so
 /// that a program compares both as it reads them. Each CPU has such rows, by [`recent`].
 pub type Recent = [u64; 7];
 

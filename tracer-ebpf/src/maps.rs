@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
-use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row, SLOTS_OF_EPOCH, Slot};
+use truant_ebpf::{COUNTERS, RECENT_PROGRAMS, Recent, Row, SLOTS_OF_EPOCH, Slots};
 
 /// All records. 4 MiB hold 47,000 moves, more than two CPUs make between two looks of the reader.
 #[map]
@@ -18,9 +18,9 @@ pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNT
 
 /// Charges by cgroup and process, see [`truant_ebpf::charge_key`]: for each epoch, the rows that
 /// have a place of their own. A charge finds it in a tenth of the instructions that a look-up
-/// takes, and userspace reads all of them at once.
+/// takes, and userspace reads many of them at once.
 #[map]
-pub(crate) static SLOTS: Array<[Slot; SLOTS_OF_EPOCH]> = Array::with_max_entries(2, 0);
+pub(crate) static SLOTS: Array<Slots> = Array::with_max_entries(2 * SLOTS_OF_EPOCH, 0);
 
 /// The same, for what finds its slot taken. Rows live for one interval.
 ///

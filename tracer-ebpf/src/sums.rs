@@ -20,11 +20,14 @@ use crate::{
 /// row has the slot, or the cgroup's row in the overflow table where that is full.
 ///
 /// # Errors
-/// [`Counter::TotalsFull`] where all are full.
+/// [`Counter::TotalsFull`] where all are full, [`Counter::Unreadable`] where the kernel lets nobody
+/// read what tells the cgroup.
 #[inline(always)]
 pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> {
     // What is read here is no serial number if the counter is another one's. A slot has both.
-    let Ok((serial, tgid)) = Memcg::serial_and_process(counter) else { return Ok(()) };
+    let Ok((serial, tgid)) = Memcg::serial_and_process(counter) else {
+        return without_serial(counter);
+    };
     let key = charge_key(serial, tgid, words::get(Word::Epoch));
     if let Some(slot) = slot(key)
         && read(slot, SLOT_KEY) == key
@@ -36,13 +39,23 @@ pub(crate) fn sum(counter: u64, which: Sum, amount: u64) -> Result<(), Counter> 
     sum_elsewhere(counter, key, which as usize, amount)
 }
 
+/// Nothing is wrong where another counter has nothing in the place of the serial number.
+#[cold]
+#[inline(never)]
+fn without_serial(counter: u64) -> Result<(), Counter> {
+    match Memcg::of_counter(counter)? {
+        Some(_) => Err(Counter::Unreadable),
+        None => Ok(()),
+    }
+}
+
 /// The way of the first charge of an interval, and of rows without a slot. Apart, so that the
 /// common way stays short.
 #[cold]
 #[inline(never)]
 fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<(), Counter> {
     let Some(memcg) = Memcg::of_counter(counter)? else { return Ok(()) };
-    let is_free = slot(key).is_some_and(|slot| read(slot, SLOT_TAKERS) == 0);
+    let is_free = slot(key).is_some_and(is_free);
     if !is_free && let Some(row) = CHARGES.get_ptr_mut(key) {
         add_to(row.cast(), which, amount);
         return Ok(());
@@ -61,9 +74,17 @@ fn sum_elsewhere(counter: u64, key: u64, which: usize, amount: u64) -> Result<()
 /// The only slot that a key may have.
 #[inline(always)]
 fn slot(key: u64) -> Option<*mut u64> {
-    let slots = SLOTS.get_ptr_mut((key & 1) as u32)?.cast::<Slot>();
+    let (slots, at) = slot_of(key);
+    let slots = SLOTS.get_ptr_mut(slots)?.cast::<Slot>();
     // SAFETY: `slot_of` is in bounds.
-    Some(unsafe { slots.add(slot_of(key)) }.cast())
+    Some(unsafe { slots.add(at) }.cast())
+}
+
+/// Whether a slot has no row, and nobody is about to give it one. One with a row is not free even
+/// if nobody took it: that came when userspace had already emptied it, see there.
+#[inline(always)]
+fn is_free(slot: *mut u64) -> bool {
+    read(slot, SLOT_KEY) == 0 && read(slot, SLOT_TAKERS) == 0
 }
 
 /// Takes a free slot, and tells whether it is the caller's from now on. It stays so until userspace
@@ -182,7 +203,7 @@ fn add_row(key: u64, counter: u64, row: &Row) -> Result<(), Counter> {
 fn put_in_slot(key: u64, counter: u64, row: &Row) -> bool {
     let Some(slot) = slot(key) else { return false };
     if read(slot, SLOT_KEY) != key {
-        if read(slot, SLOT_TAKERS) != 0 || !take_slot(slot) {
+        if !is_free(slot) || !take_slot(slot) {
             return false;
         }
         write(slot, ROW_CGROUP, row[ROW_CGROUP]);

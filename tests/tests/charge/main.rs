@@ -22,7 +22,7 @@ const CASES: &[Case] = &[
     case("charge::without_page_counters_charges_are_near", near::the_ledger_is_near),
 ];
 
-/// More processes than the table of processes has rows.
+/// More processes than there are slots and rows of the table for.
 const SWARM: u64 = 8300;
 
 fn main() -> ExitCode {

@@ -12,17 +12,11 @@ use aya::{
 };
 use truant_core::input::ChargeDelta;
 use truant_ebpf::{
-    Control, RECENT_PROGRAMS, RECENT_SERIAL, ROW_CGROUP, Recent, Row, SLOT_KEY, SLOT_TAKERS,
-    SLOTS_OF_EPOCH, Slot, Sum, Word, charge_key, recent, split_charge_key,
+    Control, RECENT_PROGRAMS, RECENT_SERIAL, ROW_CGROUP, Recent, Row, SLOT_KEY, SLOT_TAKERS, Slot,
+    Slots, Sum, Word, charge_key, recent, slots_of_epoch, split_charge_key,
 };
 
 type Table = HashMap<MapData, u64, Row>;
-
-/// The slots of an epoch.
-type Slots = [Slot; SLOTS_OF_EPOCH];
-
-/// Those of an epoch in which nothing was charged. A static, since they are a quarter of a MiB.
-static NO_SLOTS: Slots = [[0; size_of::<Slot>() / size_of::<u64>()]; SLOTS_OF_EPOCH];
 
 /// The tables of charges.
 pub(crate) struct Charges {
@@ -135,24 +129,22 @@ fn take_rows(table: &mut Table, epoch: u64) -> Result<BTreeMap<u64, Row>> {
     Ok(rows)
 }
 
-/// Takes the rows of an epoch that have slots, and adds them to `rows`.
+/// Takes the rows of an epoch that have slots, and adds them to `rows`. A row that nobody took a
+/// slot for is of a program that was not waited for, where [`wait_for_programs`] cannot.
 fn take_slots(
     table: &mut Array<MapData, Slots>,
     epoch: u64,
     rows: &mut BTreeMap<u64, Row>,
 ) -> Result<()> {
-    let index = (epoch & 1) as u32;
-    let slots = table.get(&index, 0).context("cannot read the slots of charges")?;
-    let mut is_empty = true;
-    for slot in slots.iter().filter(|slot| slot[SLOT_TAKERS] != 0) {
-        is_empty = false;
-        if slot[SLOT_KEY] != 0 {
+    for index in slots_of_epoch(epoch) {
+        let slots = table.get(&index, 0).context("cannot read the slots of charges")?;
+        slots.iter().filter(|slot| slot[SLOT_KEY] != 0).for_each(|slot| {
             add(rows, slot[SLOT_KEY], slot);
+        });
+        if slots.iter().any(|slot| slot[SLOT_KEY] != 0 || slot[SLOT_TAKERS] != 0) {
+            let none = [Slot::default(); size_of::<Slots>() / size_of::<Slot>()];
+            table.set(index, none, 0).context("cannot empty the slots of charges")?;
         }
-    }
-    if !is_empty {
-        let none: &Slots = &NO_SLOTS;
-        table.set(index, none, 0).context("cannot empty the slots of charges")?;
     }
     Ok(())
 }

@@ -67,22 +67,29 @@ const PROCESS: [Field; 7] = [
 const LIFECYCLE: [Field; 8] =
     join(CGROUP, [Field::CgroupSelf, Field::CssParent, Field::CssCgroup, Field::NodeName]);
 
-const MEMCG: [Field; 8] = [
+const MEMCG: [Field; 9] = [
     Field::MemcgCss,
     Field::MemcgMemory,
     Field::CssSerial,
     Field::CssCgroup,
     Field::CgroupNode,
     Field::NodeId,
+    Field::TaskTgid,
     Field::TaskCgroups,
     Field::CssSetSubsys,
 ];
 
-const COUNTER: [Field; 11] =
+const COUNTER: [Field; 12] =
     join(MEMCG, [Field::CssSubsys, Field::CgroupRoot, Field::RootHierarchy]);
 
-const STATE: [Field; 5] =
-    [Field::MemcgCss, Field::CssSerial, Field::CssCgroup, Field::CgroupNode, Field::NodeId];
+const STATE: [Field; 6] = [
+    Field::MemcgCss,
+    Field::CssSerial,
+    Field::CssCgroup,
+    Field::CgroupNode,
+    Field::NodeId,
+    Field::TaskTgid,
+];
 
 const STATE_ITEMS: [Constant; 3] = [Constant::AnonMapped, Constant::FilePages, Constant::Kmem];
 
