@@ -192,3 +192,50 @@ fn wait_for_programs() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use truant_ebpf::slot_of;
+
+    use super::*;
+
+    /// The keys of rows of cgroups and processes that are made at even distances.
+    fn keys(serials: u64, pids: u32, epoch: u64) -> impl Iterator<Item = u64> {
+        (0..1000).map(move |at| charge_key(500 + serials * u64::from(at), 2000 + pids * at, epoch))
+    }
+
+    #[test]
+    fn rows_at_even_distances_are_spread_over_the_slots() {
+        // By chance it would be 887.
+        for (serials, pids) in (0..=40).flat_map(|serials| (0..12).map(move |pids| (serials, pids)))
+        {
+            if (serials, pids) == (0, 0) {
+                continue;
+            }
+            let slots: BTreeSet<_> = keys(serials, pids, 0).map(slot_of).collect();
+            assert!(slots.len() > 700, "{} of 1,000 at {serials} and {pids}", slots.len());
+        }
+    }
+
+    #[test]
+    fn a_slot_is_among_those_of_its_epoch() {
+        for epoch in [0, 1] {
+            for key in keys(10, 1, epoch) {
+                let (slots, at) = slot_of(key);
+                assert!(slots_of_epoch(epoch).contains(&slots), "{slots} in epoch {epoch}");
+                assert!(at < size_of::<Slots>() / size_of::<Slot>(), "{at}");
+            }
+        }
+        assert_eq!(slots_of_epoch(0).end, slots_of_epoch(1).start);
+    }
+
+    #[test]
+    fn a_row_in_two_places_is_one() {
+        let mut rows = BTreeMap::new();
+        add(&mut rows, 7, &[1, 2, 0, 0, 11]);
+        add(&mut rows, 7, &[3, 4, 5, 0, 11, 7, 0xffff, 1]);
+        assert_eq!(rows, BTreeMap::from([(7, [4, 6, 5, 0, 11])]));
+    }
+}
