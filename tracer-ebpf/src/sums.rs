@@ -163,8 +163,8 @@ fn add_pages(row: &mut Recent, pages: i32) {
     }
 }
 
-/// Makes the recent row another one with these pages, and adds what it was to the table. If the
-/// epoch has changed since the row was found, that is the new one's, and taken with it.
+/// Makes the recent row another one with these pages, and adds what it was as [`add_row`] does. If
+/// the epoch has changed since the row was found, that is the new one's, and taken with it.
 #[cold]
 #[inline(never)]
 fn change<A: Access>(

@@ -101,9 +101,7 @@ struct Cgroup {
 
 impl Cgroup {
     fn add(&mut self, sums: &Row) {
-        for (total, more) in self.sums.iter_mut().zip(sums) {
-            *total += more;
-        }
+        add_sums(&mut self.sums, sums);
     }
 }
 
@@ -153,6 +151,11 @@ fn take_slots(
 fn add(rows: &mut BTreeMap<u64, Row>, key: u64, numbers: &[u64]) {
     let row = rows.entry(key).or_default();
     row[ROW_CGROUP] = numbers[ROW_CGROUP];
+    add_sums(row, numbers);
+}
+
+/// Adds the sums alone: what follows them in a row is no amount.
+fn add_sums(row: &mut Row, numbers: &[u64]) {
     for (sum, more) in row[..ROW_CGROUP].iter_mut().zip(numbers) {
         *sum += more;
     }
